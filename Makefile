@@ -1,0 +1,64 @@
+# The door. `make` lists the targets; everything is built under _build/<edition>/.
+EDITION ?= quick
+CORES ?= all
+# "local", or the name of a Snakemake executor plugin such as slurm (see profiles/).
+EXECUTOR ?= local
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BUILD := _build/$(EDITION)
+
+# One thread a chapter, here and when nbval runs it again: see trainlab.book.execute.
+export TF_NUM_INTRAOP_THREADS = 1
+export TF_NUM_INTEROP_THREADS = 1
+export OMP_NUM_THREADS = 1
+export TF_CPP_MIN_LOG_LEVEL = 3
+
+.DEFAULT_GOAL := help
+.PHONY: help book test bench serve lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-7s %s\n", $$1, $$2}'
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -E '^uv==' requirements.txt)"
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+# A chapter that failed last time runs first.
+book: $(READY) ## execute the chapters, check the claims, build the site (EDITION=quick|full)
+	@$(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
+	  $(foreach broken,$(notdir $(wildcard $(BUILD)/broken/*.ipynb)),--prioritize $(BUILD)/executed/$(broken))
+
+test: $(READY) system-packages ## everything that CI checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(MAKE) book
+	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env tests $(BUILD)/executed
+
+bench: $(READY) ## measure against Keras and against the arithmetic; writes _build/bench.json
+	$(BIN)/python -m benchmarks
+
+serve: $(READY) ## serve the built site on localhost
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(BUILD)/site 8000
+
+lock: ## resolve pyproject.toml anew into requirements.txt
+	$(PYTHON) -m venv _build/lock
+	_build/lock/bin/python -m pip install --quiet uv
+	_build/lock/bin/uv pip compile --quiet --universal --no-annotate --python-version 3.11 --group book --group test pyproject.toml --upgrade --output-file requirements.txt
+
+clean: ## remove what was built, but not the environment
+	rm -rf _build .snakemake
+
+# The tests compare the shipped subset with the whole of Fashion-MNIST and look at the pages in a
+# browser; tests/apt.txt names the Debian packages that bring both. Elsewhere the tests say what is missing.
+.PHONY: system-packages
+system-packages:
+	@if command -v apt-get > /dev/null && ! dpkg --status $$(cat tests/apt.txt) > /dev/null 2>&1; then \
+	  SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends $$(cat tests/apt.txt) > /dev/null; \
+	fi

@@ -1,0 +1,98 @@
+# The way from clean notebooks to a checked site, as a graph. The door is the Makefile.
+#
+#   chapters/*.ipynb → executed/*.ipynb + reports/*.json → claims.json, report.json, pages → site
+#
+# Everything is under _build/<edition>/. A chapter is executed again when its notebook, the package
+# that it imports, the data or the locked requirements are newer than what was executed.
+
+import shutil
+import sys
+from pathlib import Path
+
+import yaml
+
+from trainlab import datasets, runtime
+
+EDITION = runtime.edition_named(config.get("edition", "quick"))
+BUILD = f"_build/{EDITION.name}"
+# Seconds that one cell may take before the chapter counts as hanging.
+CELL_LIMIT = {"quick": 300, "full": 3600}[EDITION.name]
+
+CHAPTERS = [
+    Path(entry["file"]).name
+    for part in yaml.safe_load(Path("_toc.yml").read_text())["parts"]
+    for entry in part["chapters"]
+    if entry["file"].startswith("chapters/")
+]
+PACKAGE = [
+    str(path)
+    for path in sorted(Path("src/trainlab").glob("*"))
+    if path.suffix in (".py", ".mplstyle")
+]
+TOOLS = sorted(map(str, Path("src/trainlab/book").glob("*.py")))
+DATA = [str(datasets.subset_path())] if EDITION.images == "subset" else [
+    str(path) for path in datasets.full_archives()
+]
+SITE_SOURCES = [
+    "_config.yml", "_toc.yml", "index.md", "references.bib", "pyproject.toml",
+    *(str(path) for folder in ("pages", "assets") for path in sorted(Path(folder).rglob("*"))
+      if path.is_file()),
+]
+
+# The site is replaced as a whole by its rule, so Snakemake must not own (and remove) the folder;
+# it owns this mark instead, which is worth nothing without the folder.
+SITE_MARK = f"{BUILD}/.site"
+if not Path(f"{BUILD}/site/index.html").exists():
+    Path(SITE_MARK).unlink(missing_ok=True)
+
+
+rule book:
+    input:
+        SITE_MARK,
+
+
+rule execute:
+    input:
+        notebook="chapters/{chapter}.ipynb",
+        package=PACKAGE,
+        data=DATA,
+        lock="requirements.txt",
+    output:
+        notebook=f"{BUILD}/executed/{{chapter}}.ipynb",
+        report=f"{BUILD}/reports/{{chapter}}.json",
+    params:
+        broken=f"{BUILD}/broken/{{chapter}}.ipynb",
+    threads: 1
+    resources:
+        mem_mb=3000,
+    shell:
+        "{sys.executable} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
+        "--report {output.report} --broken {params.broken} --edition {EDITION.name} "
+        "--timeout {CELL_LIMIT}"
+
+
+rule ledger:
+    input:
+        notebooks=expand(f"{BUILD}/executed/{{chapter}}.ipynb", chapter=CHAPTERS),
+        reports=expand(f"{BUILD}/reports/{{chapter}}.json", chapter=CHAPTERS),
+        tools=TOOLS,
+    output:
+        f"{BUILD}/claims.json",
+        f"{BUILD}/report.json",
+        f"{BUILD}/pages/ledger.md",
+        f"{BUILD}/pages/run_report.md",
+    localrule: True
+    shell:
+        "{sys.executable} -m trainlab.book.ledger --notebooks {input.notebooks} "
+        "--reports {input.reports} --output {BUILD}"
+
+
+rule site:
+    input:
+        rules.ledger.output,
+        sources=SITE_SOURCES,
+    output:
+        touch(SITE_MARK),
+    localrule: True
+    shell:
+        "{sys.executable} -m trainlab.book.assemble {BUILD}"

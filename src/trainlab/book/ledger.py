@@ -1,0 +1,204 @@
+"""Gather the claims and reports of executed chapters: `python -m trainlab.book.ledger --help`.
+
+Writes `claims.json` and `report.json`, and from them the pages "ledger" and "run report".
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+
+from trainlab import claim_card
+from trainlab.claims import MIME_TYPE as CLAIM_MIME_TYPE
+from trainlab.runtime import MIME_TYPE as RUN_MIME_TYPE
+
+__all__ = [
+    "LedgerError",
+    "claims_of",
+    "gather",
+    "ledger_page",
+    "main",
+    "report_page",
+    "run_of",
+]
+
+
+class LedgerError(RuntimeError):
+    """An executed chapter's claims cannot be entered; the message names chapter and claim."""
+
+
+def _records(notebook, mime_type):
+    for number, cell in enumerate(
+        (cell for cell in notebook.cells if cell.cell_type == "code"), start=1
+    ):
+        for output in cell.outputs:
+            if mime_type in output.get("data", {}):
+                yield number, output["data"][mime_type]
+
+
+def claims_of(notebook, chapter: str) -> list[dict]:
+    """Return the claim records of an executed notebook, each with its chapter's name.
+
+    Raises:
+        LedgerError: An id belongs to another chapter or occurs twice.
+    """
+    claims = []
+    for number, record in _records(notebook, CLAIM_MIME_TYPE):
+        if not record["id"].startswith(chapter[:3].replace("_", ".")):
+            raise LedgerError(
+                f"{chapter}, code cell {number}: claim {record['id']!r} must begin with "
+                f"{chapter[:2] + '.'!r}, the chapter's number."
+            )
+        if any(record["id"] == other["id"] for other in claims):
+            raise LedgerError(
+                f"{chapter}, code cell {number}: claim {record['id']!r} occurs twice; rename one."
+            )
+        claims.append({"id": record["id"], "chapter": chapter, **record})
+    return claims
+
+
+def run_of(notebook, chapter: str) -> dict:
+    """Return what `runtime.setup` recorded in an executed notebook: edition, device, versions."""
+    runs = [record for _, record in _records(notebook, RUN_MIME_TYPE)]
+    if len(runs) != 1:
+        raise LedgerError(
+            f"{chapter}: found {len(runs)} records of `runtime.setup(edition)`, expected 1. "
+            "Call it once, in the cell after the parameters."
+        )
+    return runs[0]
+
+
+def gather(notebooks: list[Path], reports: list[Path], created: str) -> tuple[dict, dict]:
+    """Return the contents of `claims.json` and `report.json`.
+
+    Args:
+        notebooks: The executed chapters, in the order of the book.
+        reports: What `trainlab.book.execute` wrote for each.
+        created: The time to record, in ISO 8601.
+    """
+    claims, runs = [], []
+    for path in notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        claims += claims_of(notebook, path.stem)
+        runs.append(run_of(notebook, path.stem))
+    devices = sorted({run["device"] for run in runs})
+    shared = {"edition": runs[0]["edition"], "device": ", ".join(devices)}
+    return (
+        {
+            "edition": shared["edition"],
+            "created": created,
+            "device": shared["device"],
+            "cores": runs[0]["cores"],
+            "versions": runs[0]["versions"],
+            "claims": claims,
+        },
+        {
+            **shared,
+            "versions": runs[0]["versions"],
+            "chapters": [json.loads(path.read_text()) for path in reports],
+        },
+    )
+
+
+def chapter_title(path: Path) -> str:
+    """Return the text of a notebook's first heading."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            return cell.source.splitlines()[0].removeprefix("# ")
+    raise LedgerError(f"{path}: its first cell is not a heading of the form `# Title`.")
+
+
+def ledger_page(claims: dict, titles: dict[str, str]) -> str:
+    """Return the ledger as a MyST page: every claim with its verdict and a link to its card."""
+    counts = Counter(claim["verdict"] for claim in claims["claims"])
+    summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in counts)
+    lines = [
+        "# The ledger",
+        "",
+        f"Every empirical sentence of this edition ({claims['edition']}) with what the build "
+        f"measured: {summary}. A sentence whose measurement disagrees with the text stops the "
+        "build, so a page that you can read is a page that was checked.",
+        "",
+        f"Measured {claims['created'][:10]} on {claims['device']}, {claims['cores']} cores, with "
+        + ", ".join(f"{name} {version}" for name, version in claims["versions"].items())
+        + ". The same list for programs: `claims.json`, beside this site's folder.",
+    ]
+    for chapter, title in titles.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| Verdict | Claim | Measured | Criterion |",
+            "| --- | --- | --- | --- |",
+        ]
+        for claim in claims["claims"]:
+            if claim["chapter"] != chapter:
+                continue
+            link = f"../chapters/{chapter}.html#{claim_card.anchor(claim['id'])}"
+            measured = claim_card.measured(claim)
+            cells = [
+                claim_card.badge(claim),
+                f'<a href="{link}">{claim["statement"]}</a><br><code>{claim["id"]}</code>',
+                measured + (f" ({claim_card.seeds(claim)})" if claim_card.seeds(claim) else ""),
+                claim["criterion"],
+            ]
+            lines.append("| " + " | ".join(cell.replace("|", "&#124;") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def report_page(report: dict, titles: dict[str, str]) -> str:
+    """Return the run report as a MyST page: time and memory of every chapter."""
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    lines = [
+        "# The run report",
+        "",
+        f"What it took to execute this edition ({report['edition']}) on {report['device']}, one "
+        f"thread a chapter, with {versions}. The time includes starting a kernel and importing "
+        "TensorFlow.",
+        "",
+        "| Chapter | Time | Peak memory | Code cells | Claims |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for chapter in report["chapters"]:
+        lines.append(
+            f"| {titles[chapter['chapter']]} | {chapter['seconds']:.0f} s "
+            f"| {chapter['peak_rss_mb']:,} MB | {chapter['cells']} | {len(chapter['claims'])} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def main(arguments=None) -> None:
+    """Write claims.json, report.json and their two pages."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--notebooks", type=Path, nargs="+", required=True)
+    parser.add_argument("--reports", type=Path, nargs="+", required=True)
+    parser.add_argument("--output", type=Path, required=True, help="folder of the edition")
+    options = parser.parse_args(arguments)
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    try:
+        claims, report = gather(options.notebooks, options.reports, created)
+        titles = {path.stem: chapter_title(path) for path in options.notebooks}
+    except LedgerError as error:
+        sys.exit(f"\n✗ {error}\n")
+    pages = options.output / "pages"
+    pages.mkdir(parents=True, exist_ok=True)
+    _write(pages / "ledger.md", ledger_page(claims, titles))
+    _write(pages / "run_report.md", report_page(report, titles))
+    _write(options.output / "report.json", json.dumps(report, indent=1) + "\n")
+    _write(options.output / "claims.json", json.dumps(claims, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""Fashion-MNIST: the subset that ships with the package, and the full set, found and verified."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import itertools
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+__all__ = [
+    "CLASS_NAMES",
+    "DataError",
+    "Images",
+    "fashion_mnist",
+    "full_archives",
+    "full_arrays",
+    "stratified_split",
+    "subset_arrays",
+    "subset_path",
+]
+
+CLASS_NAMES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+
+SUBSET_SHA256 = "0c1c009f9dd8558948b6a0cd6aac92ad3c31cb23ba4cc7881ea686fbcb23db21"
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+
+# Of the uncompressed contents: the archives differ in their headers from one mirror to the next.
+CONTENTS_SHA256 = {
+    "train-images-idx3-ubyte.gz": (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+    ),
+}
+
+
+class DataError(RuntimeError):
+    """A data file is missing, damaged or cannot be fetched; the message says how to mend it."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Fashion-MNIST in three parts (Xiao, Rasul & Vollgraf, 2017, arXiv:1708.07747).
+
+    Images are uint8 of shape (images, 28, 28) with values in [0, 255]; labels are uint8 of shape
+    (images,) with values in [0, 9], named by `CLASS_NAMES`.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_valid: np.ndarray
+    y_valid: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+    def scaled(self) -> Images:
+        """Return the same images as float32 rows of shape (images, 784) with values in [0, 1]."""
+
+        def rows(images):
+            return images.reshape(len(images), -1).astype(np.float32) / 255
+
+        return Images(
+            rows(self.x_train), self.y_train,
+            rows(self.x_valid), self.y_valid,
+            rows(self.x_test), self.y_test,
+        )  # fmt: skip
+
+    def standardized(self) -> Images:
+        """Return float32 rows (images, 784) with the training part's mean 0 and spread 1.
+
+        One mean and one standard deviation over all pixels of the *training* part are used for
+        all three parts.
+        """
+        scaled = self.scaled()
+        mean, std = scaled.x_train.mean(), scaled.x_train.std()
+
+        def standard(rows):
+            return (rows - mean) / std
+
+        return Images(
+            standard(scaled.x_train), self.y_train,
+            standard(scaled.x_valid), self.y_valid,
+            standard(scaled.x_test), self.y_test,
+        )  # fmt: skip
+
+
+def fashion_mnist(images: str = "subset") -> Images:
+    """Load Fashion-MNIST.
+
+    Args:
+        images: "subset" (6,000 / 1,000 / 2,000 images, shipped with the package) or "full"
+            (55,000 / 5,000 / 10,000, found on this machine or downloaded). Both are stratified.
+
+    Returns:
+        An `Images` with uint8 arrays.
+
+    Raises:
+        ValueError: `images` is neither.
+        DataError: A file is missing, damaged or cannot be fetched.
+    """
+    if images == "subset":
+        return _load_subset()
+    if images == "full":
+        return _load_full()
+    raise ValueError(f"images={images!r} is not known: expected 'subset' or 'full'.")
+
+
+def subset_path() -> Path:
+    """Return the path of the shipped subset."""
+    return Path(__file__).parent / "data" / "fashion_mnist_subset.npz"
+
+
+def _load_subset() -> Images:
+    path = subset_path()
+    mend = (
+        "Install the package again, restore the file with `git checkout -- "
+        f"{path.name}`, or make it anew with `python -m trainlab.book.subset`."
+    )
+    if not path.exists():
+        raise DataError(f"The shipped subset is missing: {path}. {mend}")
+    received = hashlib.sha256(path.read_bytes()).hexdigest()
+    if received != SUBSET_SHA256:
+        raise DataError(
+            f"The shipped subset is damaged: {path} has SHA-256 {received}, "
+            f"expected {SUBSET_SHA256}. {mend}"
+        )
+    with np.load(path) as arrays:
+        return Images(**arrays)
+
+
+def _load_full() -> Images:
+    (x, y), (x_test, y_test) = full_arrays()
+    train, valid = stratified_split(y, [5_500, 500])
+    return Images(x[train], y[train], x[valid], y[valid], x_test, y_test)
+
+
+def full_arrays():
+    """Return `(x_train, y_train), (x_test, y_test)`: all 60,000 and 10,000 images, verified."""
+    contents = {path.name: _parse_idx(_read_archive(path)) for path in full_archives()}
+    return (
+        (contents["train-images-idx3-ubyte.gz"], contents["train-labels-idx1-ubyte.gz"]),
+        (contents["t10k-images-idx3-ubyte.gz"], contents["t10k-labels-idx1-ubyte.gz"]),
+    )
+
+
+def full_archives() -> list[Path]:
+    """Return the paths of the four archives of the full set, downloading them if need be.
+
+    They are looked for in the folder named by the environment variable `TRAINLAB_DATA`, in the
+    folder of Debian's package `dataset-fashion-mnist`, then in Keras' cache; else they are
+    downloaded from the address that `keras.datasets.fashion_mnist` uses into that cache.
+
+    Raises:
+        DataError: `TRAINLAB_DATA` names a folder without the archives, or a download failed.
+    """
+    named = os.environ.get("TRAINLAB_DATA")
+    if named:
+        missing = [name for name in CONTENTS_SHA256 if not (Path(named) / name).is_file()]
+        if missing:
+            raise DataError(
+                f"TRAINLAB_DATA is {named!r}, where these files are missing: "
+                f"{', '.join(missing)}. Point it at a folder that holds the four archives of "
+                "Fashion-MNIST, or unset it so that they are looked for elsewhere."
+            )
+        return [Path(named) / name for name in CONTENTS_SHA256]
+    for folder in (DEBIAN_FOLDER, _keras_cache()):
+        if all((folder / name).is_file() for name in CONTENTS_SHA256):
+            return [folder / name for name in CONTENTS_SHA256]
+    return [_download(name) for name in CONTENTS_SHA256]
+
+
+def _keras_cache() -> Path:
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    return Path(home) / "datasets" / "fashion-mnist"
+
+
+def _download(name: str) -> Path:
+    import keras
+
+    target = _keras_cache() / name
+    partial = target.with_name(name + ".part")
+    try:
+        keras.utils.get_file(
+            partial.name,
+            ORIGIN + name,
+            cache_dir=target.parents[2],
+            cache_subdir=target.relative_to(target.parents[2]).parent,
+        )
+        _read_archive(partial)
+    except DataError:
+        partial.unlink(missing_ok=True)
+        raise
+    except Exception as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(
+            f"Could not download {ORIGIN + name}: {error}. The full set can also be had without "
+            "this address: install Debian's package `dataset-fashion-mnist`, or put the four "
+            "archives into a folder and name it in the environment variable TRAINLAB_DATA. The "
+            "quick edition needs no download at all."
+        ) from error
+    return partial.replace(target)
+
+
+def _read_archive(path: Path) -> bytes:
+    mend = "Remove it and fetch it again, or name a sound copy's folder in TRAINLAB_DATA."
+    try:
+        contents = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is not a whole gzip archive: {error}. {mend}") from error
+    received = hashlib.sha256(contents).hexdigest()
+    expected = CONTENTS_SHA256[path.name.removesuffix(".part")]
+    if received != expected:
+        raise DataError(
+            f"{path} does not hold Fashion-MNIST: its contents have SHA-256 {received}, "
+            f"expected {expected}. {mend}"
+        )
+    return contents
+
+
+def _parse_idx(contents: bytes) -> np.ndarray:
+    # The IDX format: two zero bytes, the type (8: unsigned byte), the number of dimensions, then
+    # each dimension as a big-endian 32-bit integer, then the values.
+    n_dimensions = contents[3]
+    shape = np.frombuffer(contents, ">u4", count=n_dimensions, offset=4)
+    return np.frombuffer(contents, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
+
+
+def stratified_split(labels: np.ndarray, per_class: list[int]) -> list[np.ndarray]:
+    """Split indices so that each part holds the same number of every class.
+
+    The first images of each class go to the first part, the next to the second, and so on; each
+    part keeps the order of the original. No random numbers are used, so that the split is the
+    same everywhere.
+
+    Args:
+        labels: Integer labels of shape (images,).
+        per_class: Images of each class in each part.
+
+    Returns:
+        One sorted index array a part.
+
+    Raises:
+        ValueError: A class has fewer images than the parts need.
+    """
+    rank = np.empty(len(labels), int)
+    for label in np.unique(labels):
+        of_class = np.flatnonzero(labels == label)
+        if len(of_class) < sum(per_class):
+            raise ValueError(
+                f"Class {label} has {len(of_class)} images, but the parts {per_class} need "
+                f"{sum(per_class)} of each class. Ask for smaller parts."
+            )
+        rank[of_class] = np.arange(len(of_class))
+    edges = np.cumsum([0, *per_class])
+    return [np.flatnonzero((rank >= a) & (rank < b)) for a, b in itertools.pairwise(edges)]
+
+
+def subset_arrays(full_train, full_test) -> dict[str, np.ndarray]:
+    """Return the shipped subset's arrays, taken from the full set.
+
+    Args:
+        full_train: Images (60000, 28, 28) and labels (60000,) of the full training set.
+        full_test: Images (10000, 28, 28) and labels (10000,) of the full test set.
+    """
+    (x, y), (x_test, y_test) = full_train, full_test
+    train, valid = stratified_split(y, [600, 100])
+    (test,) = stratified_split(y_test, [200])
+    return {
+        "x_train": x[train], "y_train": y[train],
+        "x_valid": x[valid], "y_valid": y[valid],
+        "x_test": x_test[test], "y_test": y_test[test],
+    }  # fmt: skip

@@ -1,0 +1,80 @@
+"""Measure what happens inside a network, layer by layer. Nothing here draws or trains."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["gradient_norms", "hidden_layers", "hidden_outputs", "output_spread", "saturation"]
+
+
+def hidden_layers(model: keras.Model) -> list[keras.layers.Dense]:
+    """Return the model's Dense layers except the last one, from input to output."""
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    if len(dense) < 2:
+        raise ValueError(
+            f"Model {model.name!r} has {len(dense)} Dense layer(s); to look inside it needs a "
+            "hidden one and an output layer."
+        )
+    return dense[:-1]
+
+
+def hidden_outputs(model: keras.Model, x) -> list[np.ndarray]:
+    """Return the outputs of all hidden Dense layers in one pass.
+
+    Args:
+        model: A built Sequential or functional model.
+        x: Inputs of shape (batch, features).
+
+    Returns:
+        One array of shape (batch, units) a hidden layer, from input to output.
+    """
+    probe = keras.Model(model.inputs, [layer.output for layer in hidden_layers(model)])
+    outputs = probe(keras.ops.convert_to_tensor(x), training=False)
+    return [np.asarray(output) for output in keras.tree.flatten(outputs)]
+
+
+def output_spread(model: keras.Model, x) -> np.ndarray:
+    """Return the standard deviation of each hidden layer's outputs, over batch and units.
+
+    Returns:
+        An array of shape (hidden layers,).
+    """
+    return np.array([output.std() for output in hidden_outputs(model, x)])
+
+
+def saturation(outputs: np.ndarray, *, low: float, high: float, margin: float = 0.05) -> float:
+    """Return the share of a layer's outputs that lie within `margin` of the function's ends.
+
+    Args:
+        outputs: Outputs of a bounded activation, of any shape.
+        low, high: The ends of its range: 0 and 1 for the sigmoid, -1 and 1 for tanh.
+        margin: What counts as saturated, as a share of the range.
+
+    Returns:
+        A share in [0, 1].
+    """
+    reach = margin * (high - low)
+    return float(np.mean((outputs < low + reach) | (outputs > high - reach)))
+
+
+def gradient_norms(model: keras.Model, x, y) -> np.ndarray:
+    """Return the Euclidean norm of the loss's gradient with respect to each Dense kernel.
+
+    The loss is the mean sparse categorical cross-entropy, so that models need not be compiled.
+
+    Args:
+        model: A model with probabilities as outputs.
+        x: Inputs of shape (batch, features).
+        y: Integer labels of shape (batch,).
+
+    Returns:
+        An array of shape (Dense layers,), from the first hidden layer to the output layer.
+    """
+    kernels = [layer.kernel for layer in [*hidden_layers(model), model.layers[-1]]]
+    with tf.GradientTape() as tape:
+        probabilities = model(keras.ops.convert_to_tensor(x), training=False)
+        loss = keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, probabilities))
+    gradients = tape.gradient(loss, [kernel.value for kernel in kernels])
+    return np.array([float(keras.ops.norm(gradient)) for gradient in gradients])

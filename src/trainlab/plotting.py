@@ -1,0 +1,189 @@
+"""Draw what was measured. Every function takes data and an optional `ax`, and returns the axes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+__all__ = [
+    "as_adaptive_svg",
+    "curves",
+    "histograms",
+    "images",
+    "log_heatmap",
+    "table_heatmap",
+    "use_style",
+]
+
+# The style's colours and what each becomes on a dark page. All keep a contrast of at least 3 : 1
+# with their paper and differ for the common kinds of colour blindness (after Okabe & Ito, 2008).
+_DARK = {
+    "#fefefe": "#14181e",
+    "#24292e": "#e6e8eb",
+    "#5c6570": "#9aa4b0",
+    "#dfe3e8": "#2f3742",
+    "#0072b2": "#5ab4f0",
+    "#d55e00": "#ff9a52",
+    "#00795a": "#45d6a6",
+    "#a3478a": "#eb9ccb",
+    "#8a6d00": "#e8cd55",
+    "#4b5563": "#c3cad3",
+}
+
+
+def use_style() -> None:
+    """Give figures the course's style and, in a notebook, show them as SVG in both themes."""
+    plt.style.use(Path(__file__).with_name("trainlab.mplstyle"))
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return
+    shell = get_ipython()
+    if shell is None or "inline" not in plt.get_backend():
+        return
+    formatters = shell.display_formatter.formatters
+    for name, formatter in formatters.items():
+        if name.startswith("image/") or name == "application/pdf":
+            formatter.pop(Figure, None)
+    formatters["image/svg+xml"].for_type(Figure, as_adaptive_svg)
+
+
+def as_adaptive_svg(figure: Figure) -> str:
+    """Return a figure as an SVG that follows the reader's light or dark theme.
+
+    The style's colours become CSS variables with a second value for dark schemes. The paper is
+    part of the drawing, so that it stays legible where the scheme cannot be known.
+    """
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    names = {colour: f"--c{number}" for number, colour in enumerate(_DARK)}
+    for colour, name in names.items():
+        svg = svg.replace(colour, f"var({name}, {colour})")
+    light = ";".join(f"{name}:{colour}" for colour, name in names.items())
+    dark = ";".join(f"{name}:{_DARK[colour]}" for colour, name in names.items())
+    sheet = f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}</style>"
+    start = svg.index(">", svg.index("<svg")) + 1
+    return svg[svg.index("<svg") : start] + sheet + svg[start:]
+
+
+def curves(by_name, *, x=None, xlabel="", ylabel="", title="", log=False, legend=True, ax=None):
+    """Draw one curve a name: the median over seeds, and the range of all seeds as a band.
+
+    Args:
+        by_name: Mapping from a label to an array of shape (points,) or (seeds, points).
+        x: Values of the horizontal axis, of shape (points,); 1, 2, … by default.
+        log: Draw the vertical axis in powers of ten.
+        ax: Axes to draw on; a new figure by default.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    for name, values in by_name.items():
+        values = np.atleast_2d(values)
+        at = np.arange(1, values.shape[1] + 1) if x is None else x
+        (line,) = ax.plot(at, np.median(values, axis=0), label=name)
+        if len(values) > 1:
+            ax.fill_between(
+                at, values.min(0), values.max(0), color=line.get_color(), alpha=0.2, lw=0
+            )
+    if log:
+        ax.set_yscale("log")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if legend:
+        ax.legend()
+    return ax
+
+
+def histograms(by_layer, *, range, xlabel="output", title="", bins=60, ax=None):
+    """Draw the distribution of each layer's outputs, first layer at the top.
+
+    Args:
+        by_layer: Mapping from a layer's label to an array of outputs of any shape.
+        range: Left and right end of the horizontal axis.
+        bins: Bars between the two ends.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    edges = np.linspace(*range, bins + 1)
+    for row, outputs in enumerate(by_layer.values()):
+        counts, _ = np.histogram(np.clip(outputs, *range), edges)
+        height = 0.85 * counts / counts.max()
+        ax.stairs(-row + height, edges, baseline=-row, fill=True, color="#0072b2", alpha=0.85)
+    ax.set_yticks(-np.arange(len(by_layer)), list(by_layer))
+    ax.set(xlabel=xlabel, title=title, xlim=range)
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def log_heatmap(
+    values, *, x, y, limit=6, band=None, xlabel="", ylabel="", title="", label="", ax=None
+):
+    """Draw a map of positive values on a scale of powers of ten, white where they are 1.
+
+    Args:
+        values: Array of shape (len(y), len(x)); 0 and infinity take the end colours.
+        x, y: Coordinates of columns and rows; `x` is drawn on a logarithmic axis.
+        limit: Powers of ten at which the colours end.
+        band: Outline where values lie within this factor of 1.
+        label: What the colours mean.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    with np.errstate(divide="ignore"):
+        exponent = np.clip(np.nan_to_num(np.log10(values), nan=limit), -limit, limit)
+    mesh = ax.pcolormesh(
+        x, y, exponent, vmin=-limit, vmax=limit, shading="nearest", rasterized=True
+    )
+    if band is not None:
+        edges = np.log10(band)
+        ax.contour(x, y, exponent, levels=[-edges, edges], colors="#000000", linewidths=1.2)
+    ax.set_xscale("log")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.grid(visible=False)
+    bar = ax.figure.colorbar(mesh, ax=ax, label=label)
+    ticks = np.arange(-limit, limit + 1, 2)
+    bar.set_ticks(ticks, labels=[f"$10^{{{tick}}}$" for tick in ticks])
+    return ax
+
+
+def table_heatmap(values, *, rows, columns, limit=3, title="", label="", ax=None):
+    """Draw a table of positive values: the number in each cell, its power of ten as the colour.
+
+    Args:
+        values: Array of shape (len(rows), len(columns)).
+        rows, columns: Their labels.
+        limit: Powers of ten at which the colours end.
+        label: What the numbers mean.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 0.55 * len(rows) + 1.2))
+    with np.errstate(divide="ignore"):
+        exponent = np.clip(np.nan_to_num(np.log10(values), nan=limit), -limit, limit)
+    ax.imshow(exponent, vmin=-limit, vmax=limit, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        dark_cell = abs(exponent[row, column]) > 0.6 * limit
+        ax.text(
+            column, row, f"{value:.2g}", ha="center", va="center",
+            color="#ffffff" if dark_cell else "#000000",
+        )  # fmt: skip
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(title=title, xlabel=label)
+    ax.grid(visible=False)
+    return ax
+
+
+def images(arrays, *, titles, columns=10, ax=None):
+    """Draw images of shape (n, 28, 28) side by side, each under its title."""
+    rows = -(-len(arrays) // columns)
+    if ax is None:
+        _, ax = plt.subplots(rows, columns, figsize=(7.2, 0.95 * rows + 0.1))
+    for axes, image, title in zip(np.ravel(ax), arrays, titles, strict=True):
+        axes.imshow(image, cmap="gray_r")
+        axes.set_title(title, fontsize=8, loc="center")
+        axes.axis("off")
+    return ax
