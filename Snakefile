@@ -62,12 +62,14 @@ rule execute:
         report=f"{BUILD}/reports/{{chapter}}.json",
     params:
         broken=f"{BUILD}/broken/{{chapter}}.ipynb",
+    log:
+        f"{BUILD}/logs/{{chapter}}.log",
     threads: 1
     resources:
         mem_mb=3000,
     shell:
         "{sys.executable} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
-        "--report {output.report} --broken {params.broken} --edition {EDITION.name} "
+        "--report {output.report} --broken {params.broken} --log {log} --edition {EDITION.name} "
         "--timeout {CELL_LIMIT}"
 
 

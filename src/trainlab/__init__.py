@@ -12,10 +12,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 __version__ = "0.1.0"
 
 __all__ = [
+    "claim_card",
     "claims",
     "datasets",
     "diagnostics",
     "models",
     "plotting",
     "runtime",
+    "training",
+    "tuning",
 ]

@@ -6,7 +6,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["gradient_norms", "hidden_layers", "hidden_outputs", "output_spread", "saturation"]
+__all__ = [
+    "gradient_decades",
+    "gradient_norms",
+    "hidden_layers",
+    "hidden_outputs",
+    "output_spread",
+    "saturation",
+]
 
 
 def hidden_layers(model: keras.Model) -> list[keras.layers.Dense]:
@@ -60,7 +67,7 @@ def saturation(outputs: np.ndarray, *, low: float, high: float, margin: float = 
 
 
 def gradient_norms(model: keras.Model, x, y) -> np.ndarray:
-    """Return the Euclidean norm of the loss's gradient with respect to each Dense kernel.
+    """Return the Euclidean norm of the loss's gradient with respect to each hidden kernel.
 
     The loss is the mean sparse categorical cross-entropy, so that models need not be compiled.
 
@@ -70,11 +77,24 @@ def gradient_norms(model: keras.Model, x, y) -> np.ndarray:
         y: Integer labels of shape (batch,).
 
     Returns:
-        An array of shape (Dense layers,), from the first hidden layer to the output layer.
+        An array of shape (hidden layers,), from the first to the last.
     """
-    kernels = [layer.kernel for layer in [*hidden_layers(model), model.layers[-1]]]
+    kernels = [layer.kernel.value for layer in hidden_layers(model)]
     with tf.GradientTape() as tape:
         probabilities = model(keras.ops.convert_to_tensor(x), training=False)
         loss = keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, probabilities))
-    gradients = tape.gradient(loss, [kernel.value for kernel in kernels])
-    return np.array([float(keras.ops.norm(gradient)) for gradient in gradients])
+    return np.array([float(keras.ops.norm(gradient)) for gradient in tape.gradient(loss, kernels)])
+
+
+def gradient_decades(model: keras.Model, x, y) -> float:
+    """Return how many powers of ten the gradient gains on its way back through the model.
+
+    The base-10 logarithm of the norm of the first hidden kernel's gradient over that of the last:
+    -6 means that a millionth of it arrives. A gradient that has become zero counts as the smallest
+    32-bit number.
+
+    Args:
+        model, x, y: As for `gradient_norms`.
+    """
+    norms = np.maximum(gradient_norms(model, x, y), np.finfo("float32").tiny)
+    return float(np.log10(norms[0] / norms[-1]))

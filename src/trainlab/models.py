@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-__all__ = ["dense_stack"]
+__all__ = ["compiled_stack", "dense_stack"]
 
 
 def dense_stack(
@@ -16,6 +16,7 @@ def dense_stack(
     n_inputs: int = 784,
     n_classes: int = 10,
     skip: bool = False,
+    seed: int | None = None,
 ) -> keras.Model:
     """Build a plain deep network: `depth` hidden Dense layers of one width and a softmax.
 
@@ -33,6 +34,7 @@ def dense_stack(
         n_classes: Number of classes.
         skip: Add each hidden layer's input to its output from the second on: h + f(h)
             (He et al., 2016, arXiv:1512.03385).
+        seed: Seed everything with it first, so that the same call draws the same network.
 
     Returns:
         An uncompiled functional model from (batch, n_inputs) to probabilities (batch, n_classes).
@@ -46,6 +48,8 @@ def dense_stack(
     """
     if depth < 1:
         raise ValueError(f"depth={depth} is below 1: the network needs a hidden layer.")
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
     prototype = keras.initializers.get(kernel_initializer)
     inputs = keras.Input((n_inputs,), name="image")
     hidden = inputs
@@ -63,3 +67,19 @@ def dense_stack(
         )
     outputs = keras.layers.Dense(n_classes, activation="softmax", name="probabilities")(hidden)
     return keras.Model(inputs, outputs)
+
+
+def compiled_stack(depth: int, optimizer, **options) -> keras.Model:
+    """Build a `dense_stack` and compile it to classify images with integer labels.
+
+    Args:
+        depth: Number of hidden layers.
+        optimizer: A Keras optimizer, or its name.
+        **options: What else `dense_stack` takes.
+
+    Returns:
+        A model compiled with sparse categorical cross-entropy and accuracy.
+    """
+    model = dense_stack(depth, **options)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model

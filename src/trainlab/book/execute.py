@@ -30,7 +30,9 @@ class ChapterError(RuntimeError):
     """A chapter could not be executed; the message names chapter and cell."""
 
 
-def execute(source: Path, target: Path, broken: Path, *, edition: str, timeout: int) -> dict:
+def execute(
+    source: Path, target: Path, broken: Path, *, edition: str, timeout: int, progress=sys.stderr
+) -> dict:
     """Execute a chapter and return its report.
 
     Args:
@@ -39,6 +41,7 @@ def execute(source: Path, target: Path, broken: Path, *, edition: str, timeout: 
         broken: Where it goes instead when it fails.
         edition: Value of the notebook's parameter `edition`.
         timeout: Seconds that one cell may take.
+        progress: Where the progress bar goes.
 
     Returns:
         `{"chapter", "seconds", "peak_rss_mb", "cells", "claims"}`, claims as ids.
@@ -51,7 +54,7 @@ def execute(source: Path, target: Path, broken: Path, *, edition: str, timeout: 
     if "edition" not in known:
         raise ChapterError(
             f"{source}: the parameter 'edition' is not in the cell tagged `parameters` (found: "
-            f"{', '.join(known) or 'none'}). Add `edition = \"quick\"` to that cell."
+            f'{", ".join(known) or "none"}). Add `edition = "quick"` to that cell.'
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{chapter}.partial.ipynb")
@@ -62,7 +65,7 @@ def execute(source: Path, target: Path, broken: Path, *, edition: str, timeout: 
             partial,
             parameters={"edition": edition},
             execution_timeout=timeout,
-            progress_bar={"desc": chapter, "mininterval": 1, "leave": False},
+            progress_bar={"desc": chapter, "mininterval": 1, "leave": False, "file": progress},
             cwd=str(target.parent),
         )
     except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
@@ -117,7 +120,9 @@ def _clean(notebook, edition: str) -> None:
     about this machine (paths, times, environment) is dropped: it is no part of the lesson.
     """
     notebook.cells = [
-        cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])
+        cell
+        for cell in notebook.cells
+        if "injected-parameters" not in cell.metadata.get("tags", [])
     ]
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
@@ -142,6 +147,7 @@ def main(arguments=None) -> None:
     parser.add_argument("--target", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--broken", type=Path, required=True)
+    parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--edition", required=True)
     parser.add_argument("--timeout", type=int, required=True)
     options = parser.parse_args(arguments)
@@ -149,6 +155,11 @@ def main(arguments=None) -> None:
     # order of every sum is fixed too, and the numbers come out the same each time.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    # What the kernel writes to stderr (TensorFlow's start-up log, a crash) goes into a file, so
+    # that the terminal keeps to the progress and to the message of a failure.
+    terminal = os.fdopen(os.dup(2), "w")
+    options.log.parent.mkdir(parents=True, exist_ok=True)
+    os.dup2(os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     try:
         report = execute(
             options.source,
@@ -156,9 +167,11 @@ def main(arguments=None) -> None:
             options.broken,
             edition=options.edition,
             timeout=options.timeout,
+            progress=terminal,
         )
     except (ChapterError, ledger.LedgerError) as error:
-        sys.exit(f"\n✗ {error}\n")
+        print(f"\n✗ {error}\n", file=terminal)
+        sys.exit(1)
     partial = options.report.with_suffix(".part")
     partial.write_text(json.dumps(report, indent=1) + "\n")
     partial.replace(options.report)
