@@ -11,9 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from trainlab import datasets, runtime
+from trainlab import datasets, editions
 
-EDITION = runtime.edition_named(config.get("edition", "quick"))
+EDITION = editions.edition_named(config.get("edition", "quick"))
 BUILD = f"_build/{EDITION.name}"
 # Seconds that one cell may take before the chapter counts as hanging.
 CELL_LIMIT = {"quick": 300, "full": 3600}[EDITION.name]

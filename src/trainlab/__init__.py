@@ -16,6 +16,7 @@ __all__ = [
     "claims",
     "datasets",
     "diagnostics",
+    "editions",
     "models",
     "plotting",
     "runtime",

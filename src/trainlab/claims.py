@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from trainlab import claim_card, runtime
+from trainlab import claim_card, editions
 
 __all__ = ["MIME_TYPE", "VERDICTS", "Claim", "ClaimFailed", "bound", "contrast", "identity"]
 
@@ -116,7 +116,7 @@ def identity(id, statement, ours, reference, rtol=1e-5, *, expected="supported")
         id=id,
         kind="identity",
         statement=statement,
-        criterion=f"largest relative difference ≤ {rtol:g}",
+        criterion=f"largest relative difference ≤ {claim_card.number(rtol)}",
         expected=expected,
         verdict="supported" if worst <= rtol else "refuted",
         n_seeds=1,
@@ -260,7 +260,7 @@ def _conclude(**fields) -> Claim:
             f"{claim.id}: expected={claim.expected!r} is not one of {', '.join(VERDICTS)}."
         )
     accepted = {claim.expected}
-    if claim.kind == "contrast" and runtime.current().name == "quick":
+    if claim.kind == "contrast" and editions.current().name == "quick":
         accepted.add("inconclusive")
     if claim.verdict not in accepted:
         raise ClaimFailed(
@@ -316,8 +316,9 @@ def _finite_bounds(low, high) -> dict[str, float]:
 
 def _range_text(low, high, unit) -> str:
     suffix = f" {unit}" if unit else ""
+    low_text, high_text = (f"{end:g}".replace("-", "−") for end in (low, high))
     if high == math.inf:
-        return f"≥ {low:g}{suffix}"
+        return f"≥ {low_text}{suffix}"
     if low == -math.inf:
-        return f"≤ {high:g}{suffix}"
-    return f"in [{low:g}, {high:g}]{suffix}"
+        return f"≤ {high_text}{suffix}"
+    return f"in [{low_text}, {high_text}]{suffix}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 __all__ = [
     "as_adaptive_svg",
@@ -15,6 +16,7 @@ __all__ = [
     "histograms",
     "images",
     "log_heatmap",
+    "log_ticks",
     "table_heatmap",
     "use_style",
 ]
@@ -45,6 +47,8 @@ def use_style() -> None:
     shell = get_ipython()
     if shell is None or "inline" not in plt.get_backend():
         return
+    # Loading the inline backend registers its own PNG formatter, so ours must come after it.
+    plt.switch_backend(plt.get_backend())
     formatters = shell.display_formatter.formatters
     for name, formatter in formatters.items():
         if name.startswith("image/") or name == "application/pdf":
@@ -98,6 +102,15 @@ def curves(by_name, *, x=None, xlabel="", ylabel="", title="", log=False, legend
     return ax
 
 
+def log_ticks(ax, values):
+    """Make the horizontal axis logarithmic and label it at the given values only."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(values))
+    ax.xaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in values]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    return ax
+
+
 def histograms(by_layer, *, range, xlabel="output", title="", bins=60, ax=None):
     """Draw the distribution of each layer's outputs, first layer at the top.
 
@@ -120,7 +133,18 @@ def histograms(by_layer, *, range, xlabel="output", title="", bins=60, ax=None):
 
 
 def log_heatmap(
-    values, *, x, y, limit=6, band=None, xlabel="", ylabel="", title="", label="", ax=None
+    values,
+    *,
+    x,
+    y,
+    limit=6,
+    band=None,
+    ticks=None,
+    xlabel="",
+    ylabel="",
+    title="",
+    label="",
+    ax=None,
 ):
     """Draw a map of positive values on a scale of powers of ten, white where they are 1.
 
@@ -129,6 +153,7 @@ def log_heatmap(
         x, y: Coordinates of columns and rows; `x` is drawn on a logarithmic axis.
         limit: Powers of ten at which the colours end.
         band: Outline where values lie within this factor of 1.
+        ticks: Where to label the horizontal axis.
         label: What the colours mean.
     """
     if ax is None:
@@ -144,6 +169,8 @@ def log_heatmap(
     ax.set_xscale("log")
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.grid(visible=False)
+    if ticks is not None:
+        log_ticks(ax, ticks)
     bar = ax.figure.colorbar(mesh, ax=ax, label=label)
     ticks = np.arange(-limit, limit + 1, 2)
     bar.set_ticks(ticks, labels=[f"$10^{{{tick}}}$" for tick in ticks])
@@ -167,7 +194,7 @@ def table_heatmap(values, *, rows, columns, limit=3, title="", label="", ax=None
     for (row, column), value in np.ndenumerate(values):
         dark_cell = abs(exponent[row, column]) > 0.6 * limit
         ax.text(
-            column, row, f"{value:.2g}", ha="center", va="center",
+            column, row, f"{value:.2g}" if np.isfinite(value) else "∞", ha="center", va="center",
             color="#ffffff" if dark_cell else "#000000",
         )  # fmt: skip
     ax.set_xticks(range(len(columns)), columns)

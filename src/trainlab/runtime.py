@@ -2,58 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
+import platform
+import tempfile
 
-__all__ = ["EDITIONS", "MIME_TYPE", "Edition", "current", "describe", "edition_named", "setup"]
+from trainlab import editions, plotting
 
-MIME_TYPE = "application/vnd.trainlab.run+json"
+__all__ = ["describe", "setup"]
 
 
-@dataclass(frozen=True)
-class Edition:
-    """The budget of one edition of the book.
+@contextlib.contextmanager
+def _quiet_start():
+    """Keep TensorFlow's start-up log, which no setting silences, out of terminals and notebooks.
 
-    Args:
-        name: "quick" or "full".
-        images: Which Fashion-MNIST images it trains on, "subset" or "full".
-        seeds: The seeds over which every claim of this edition is measured.
+    It is written by C++ code straight to the process' standard error; if the import fails it is
+    shown after all.
     """
-
-    name: str
-    images: str
-    seeds: tuple[int, ...]
-
-    def choose(self, *, quick, full):
-        """Return the one of two settings that belongs to this edition."""
-        return {"quick": quick, "full": full}[self.name]
-
-
-EDITIONS = {
-    "quick": Edition("quick", images="subset", seeds=(0, 1, 2)),
-    "full": Edition("full", images="full", seeds=(0, 1, 2, 3, 4)),
-}
-
-_current = EDITIONS["quick"]
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            log.seek(0)
+            os.write(2, log.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
-def edition_named(name: str) -> Edition:
-    """Return the edition called `name`; ValueError names the known ones."""
-    if name not in EDITIONS:
-        known = ", ".join(repr(each) for each in EDITIONS)
-        raise ValueError(
-            f"Unknown edition {name!r}. The known editions are {known}. Set it in the cell "
-            "tagged `parameters`, or build with `make book EDITION=full`."
-        )
-    return EDITIONS[name]
+with _quiet_start():
+    import keras
+    import matplotlib
+    import numpy
+    import tensorflow as tf
 
 
-def current() -> Edition:
-    """Return the edition that `setup` chose in this process (quick before it was called)."""
-    return _current
-
-
-def setup(edition: str = "quick", *, seed: int = 0) -> Edition:
+def setup(edition: str = "quick", *, seed: int = 0) -> editions.Edition:
     """Prepare this process for a chapter and say in one line what it runs on.
 
     Seeds Python, NumPy and TensorFlow, lets a GPU's memory grow as needed and makes its
@@ -69,14 +57,7 @@ def setup(edition: str = "quick", *, seed: int = 0) -> Edition:
     Raises:
         ValueError: `edition` is not a known one.
     """
-    global _current
-    chosen = edition_named(edition)
-
-    import keras
-    import tensorflow as tf
-
-    from trainlab import plotting
-
+    chosen = editions.use(edition)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -84,12 +65,11 @@ def setup(edition: str = "quick", *, seed: int = 0) -> Edition:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
     plotting.use_style()
-    _current = chosen
     _announce(chosen, describe())
     return chosen
 
 
-def _announce(edition: Edition, description: dict) -> None:
+def _announce(edition: editions.Edition, description: dict) -> None:
     seeds = ", ".join(map(str, edition.seeds))
     line = f"{edition.name} edition · seeds {seeds} · {description['device']}"
     try:
@@ -102,18 +82,11 @@ def _announce(edition: Edition, description: dict) -> None:
     else:
         # The record travels with the executed notebook, so that the site can say what it ran on.
         record = {"edition": edition.name, "seeds": list(edition.seeds), **description}
-        display({"text/plain": line, MIME_TYPE: record}, raw=True)
+        display({"text/plain": line, editions.MIME_TYPE: record}, raw=True)
 
 
 def describe() -> dict:
     """Return what this process runs on: `device`, `cores` and the `versions` that matter."""
-    import platform
-
-    import keras
-    import matplotlib
-    import numpy
-    import tensorflow as tf
-
     import trainlab
 
     gpus = [

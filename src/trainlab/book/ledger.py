@@ -16,7 +16,7 @@ import nbformat
 
 from trainlab import claim_card
 from trainlab.claims import MIME_TYPE as CLAIM_MIME_TYPE
-from trainlab.runtime import MIME_TYPE as RUN_MIME_TYPE
+from trainlab.editions import MIME_TYPE as RUN_MIME_TYPE
 
 __all__ = [
     "LedgerError",
