@@ -20,6 +20,7 @@ from trainlab.editions import MIME_TYPE as RUN_MIME_TYPE
 
 __all__ = [
     "LedgerError",
+    "chapter_title",
     "claims_of",
     "gather",
     "ledger_page",

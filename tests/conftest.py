@@ -1,0 +1,37 @@
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import pytest
+
+from trainlab import editions
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def root():
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(autouse=True)
+def quick_edition():
+    """Every test starts in the quick edition, whatever the one before it chose."""
+    editions.use("quick")
+
+
+@pytest.fixture
+def full_edition():
+    return editions.use("full")
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")

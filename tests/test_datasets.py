@@ -1,0 +1,181 @@
+"""The shipped subset, the full set and what happens when either is damaged."""
+
+import functools
+import gzip
+import hashlib
+import http.server
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from trainlab import datasets
+from trainlab.book import subset
+
+needs_debian = pytest.mark.skipif(
+    not datasets.DEBIAN_FOLDER.exists() and not shutil.which("apt-get"),
+    reason="needs Debian's package dataset-fashion-mnist",
+)
+
+
+@pytest.fixture
+def archives(tmp_path):
+    """A folder with copies of the four archives."""
+    folder = tmp_path / "archives"
+    shutil.copytree(datasets.DEBIAN_FOLDER, folder)
+    return folder
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """No TRAINLAB_DATA, no Debian folder, an empty Keras cache."""
+    monkeypatch.delenv("TRAINLAB_DATA", raising=False)
+    monkeypatch.setattr(datasets, "DEBIAN_FOLDER", tmp_path / "no-debian")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path / "keras" / "datasets" / "fashion-mnist"
+
+
+def test_subset_is_stratified():
+    data = datasets.fashion_mnist()
+    for part, per_class in (("train", 600), ("valid", 100), ("test", 200)):
+        x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
+        assert x.shape == (10 * per_class, 28, 28) and x.dtype == np.uint8
+        assert np.bincount(y).tolist() == [per_class] * 10
+
+
+@needs_debian
+def test_shipped_subset_is_what_the_script_makes(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRAINLAB_DATA", str(datasets.DEBIAN_FOLDER))
+    shipped = datasets.subset_path()
+    monkeypatch.setattr(datasets, "subset_path", lambda: tmp_path / shipped.name)
+    subset.main()
+    with np.load(tmp_path / shipped.name) as made, np.load(shipped) as kept:
+        assert made.files == kept.files
+        for name in kept.files:
+            np.testing.assert_array_equal(made[name], kept[name])
+
+
+def test_shipped_checksum_is_the_file_s():
+    received = hashlib.sha256(datasets.subset_path().read_bytes()).hexdigest()
+    assert received == datasets.SUBSET_SHA256
+
+
+def test_one_flipped_byte_in_the_subset_is_refused(tmp_path, monkeypatch):
+    contents = bytearray(datasets.subset_path().read_bytes())
+    contents[len(contents) // 2] ^= 1
+    damaged = tmp_path / "fashion_mnist_subset.npz"
+    damaged.write_bytes(contents)
+    monkeypatch.setattr(datasets, "subset_path", lambda: damaged)
+    with pytest.raises(datasets.DataError, match=r"damaged.*SHA-256.*trainlab.book.subset"):
+        datasets.fashion_mnist()
+
+
+@needs_debian
+def test_full_set_has_every_image(monkeypatch):
+    monkeypatch.delenv("TRAINLAB_DATA", raising=False)
+    data = datasets.fashion_mnist("full")
+    assert [len(x) for x in (data.x_train, data.x_valid, data.x_test)] == [55_000, 5_000, 10_000]
+    assert np.bincount(data.y_valid).tolist() == [500] * 10
+    both = np.concatenate([data.x_train, data.x_valid])
+    assert both.mean() / 255 == pytest.approx(0.28604, abs=1e-5)  # Xiao et al., 2017
+
+
+@needs_debian
+def test_named_folder_comes_first(archives, monkeypatch):
+    monkeypatch.setenv("TRAINLAB_DATA", str(archives))
+    assert {path.parent for path in datasets.full_archives()} == {archives}
+
+
+def test_named_folder_without_the_archives_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRAINLAB_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(datasets.DataError, match=r"nowhere.*train-images.*unset it"):
+        datasets.fashion_mnist("full")
+
+
+@needs_debian
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda whole: whole[: len(whole) // 2], "not a whole gzip archive"),
+        (lambda _: gzip.compress(b"something else"), "does not hold Fashion-MNIST"),
+    ],
+)
+def test_damaged_full_set_is_refused(archives, monkeypatch, damage, message):
+    path = archives / "train-labels-idx1-ubyte.gz"
+    path.write_bytes(damage(path.read_bytes()))
+    monkeypatch.setenv("TRAINLAB_DATA", str(archives))
+    with pytest.raises(datasets.DataError, match=message) as failure:
+        datasets.fashion_mnist("full")
+    assert str(path) in str(failure.value) and "fetch it again" in str(failure.value)
+
+
+@pytest.fixture
+def server():
+    """Serves a folder on localhost; returns a function from a folder to its address."""
+    servers = []
+
+    def serve(folder):
+        class Quiet(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+        handler = functools.partial(Quiet, directory=str(folder))
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/"
+
+    yield serve
+    for each in servers:
+        each.shutdown()
+
+
+@needs_debian
+def test_download_is_verified_and_cached(archives, nowhere, server, monkeypatch):
+    monkeypatch.setattr(datasets, "ORIGIN", server(archives))
+    assert len(datasets.fashion_mnist("full").x_train) == 55_000
+    assert sorted(path.name for path in nowhere.iterdir()) == sorted(datasets.CONTENTS_SHA256)
+    monkeypatch.setattr(datasets, "ORIGIN", "http://127.0.0.1:9/")
+    assert datasets.full_archives()[0].parent == nowhere
+
+
+@needs_debian
+def test_wrong_download_is_refused_and_removed(archives, nowhere, server, monkeypatch):
+    (archives / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"something else"))
+    monkeypatch.setattr(datasets, "ORIGIN", server(archives))
+    with pytest.raises(datasets.DataError, match="does not hold Fashion-MNIST"):
+        datasets.fashion_mnist("full")
+    assert list(nowhere.iterdir()) == []
+
+
+def test_no_network_says_how_to_mend_it(nowhere, monkeypatch):
+    monkeypatch.setattr(datasets, "ORIGIN", "http://127.0.0.1:9/")
+    with pytest.raises(
+        datasets.DataError, match=r"Could not download.*dataset-fashion-mnist.*TRAINLAB_DATA"
+    ):
+        datasets.fashion_mnist("full")
+    assert not nowhere.exists() or list(nowhere.iterdir()) == []
+
+
+def test_unknown_images_are_refused():
+    with pytest.raises(ValueError, match=r"'tiny'.*'subset' or 'full'"):
+        datasets.fashion_mnist("tiny")
+
+
+def test_scaled_and_standardized():
+    data = datasets.fashion_mnist()
+    scaled, standard = data.scaled(), data.standardized()
+    assert scaled.x_test.shape == (2_000, 784) and scaled.x_test.dtype == np.float32
+    assert scaled.x_train.min() == 0 and scaled.x_train.max() == 1
+    assert standard.x_train.mean() == pytest.approx(0, abs=1e-4)
+    assert standard.x_train.std() == pytest.approx(1, abs=1e-4)
+    mean, std = scaled.x_train.mean(), scaled.x_train.std()  # the training part's, for all parts
+    np.testing.assert_allclose(standard.x_test, (scaled.x_test - mean) / std, rtol=1e-5, atol=1e-6)
+
+
+def test_stratified_split_by_hand():
+    labels = np.array([1, 0, 1, 0, 0, 1])
+    first, second = datasets.stratified_split(labels, [1, 2])
+    assert first.tolist() == [0, 1] and second.tolist() == [2, 3, 4, 5]
+    with pytest.raises(ValueError, match="Class 0 has 3 images"):
+        datasets.stratified_split(labels, [2, 2])

@@ -1,0 +1,56 @@
+"""What holds for every module of the package."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import trainlab
+
+MODULES = [
+    info.name
+    for info in pkgutil.walk_packages(trainlab.__path__, "trainlab.")
+    if info.name != "trainlab.book"
+]
+
+
+def test_table_of_contents_names_every_module():
+    flat = {name.split(".")[1] for name in MODULES if name.count(".") == 1}
+    assert trainlab.__all__ == sorted(flat)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_all_is_sorted_public_names(name):
+    module = importlib.import_module(name)
+    own = {
+        each
+        for each, value in vars(module).items()
+        if not each.startswith("_")
+        and (inspect.isfunction(value) or inspect.isclass(value))
+        and value.__module__ == name
+    }
+    assert own <= set(module.__all__)
+    assert all(hasattr(module, each) for each in module.__all__)
+    assert len(module.__all__) == len(set(module.__all__))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_have_docstrings(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    for each in module.__all__:
+        value = getattr(module, each)
+        if inspect.isfunction(value) or inspect.isclass(value):
+            assert value.__doc__, f"{name}.{each} has no docstring"
+
+
+def test_chapters_need_no_book_tooling():
+    source = inspect.getsource
+    for name in MODULES:
+        if not name.startswith("trainlab.book"):
+            assert "trainlab.book" not in "".join(
+                line
+                for line in source(importlib.import_module(name)).splitlines()
+                if "import" in line
+            )
