@@ -196,11 +196,14 @@ def _download(name: str) -> Path:
     target = _keras_cache() / name
     partial = target.with_name(name + ".part")
     try:
+        # get_file silently turns to another folder when this one does not exist.
+        target.parent.mkdir(parents=True, exist_ok=True)
         keras.utils.get_file(
             partial.name,
             ORIGIN + name,
             cache_dir=target.parents[2],
             cache_subdir=target.relative_to(target.parents[2]).parent,
+            force_download=True,
         )
         _read_archive(partial)
     except DataError:

@@ -7,8 +7,10 @@ site is replaced only when the new one is whole.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,18 +73,26 @@ def build(staged: Path) -> Path:
         str(Path(sys.executable).with_name("jupyter-book")),
         "build", "-n", "-W", "--keep-going", "--quiet", str(staged),
     ]  # fmt: skip
-    finished = subprocess.run(
-        command,
-        env={**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # The server that renders mathematics can outlive the builder and would hold a pipe open for
+    # ever, so the output goes to a file and the whole process group ends with the builder.
+    log = staged / "build.log"
+    with log.open("w") as output:
+        builder = subprocess.Popen(
+            command,
+            env={**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        returncode = builder.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(builder.pid, signal.SIGTERM)
     pages = staged / "_build" / "html"
-    if finished.returncode != 0 or not (pages / "index.html").exists():
+    if returncode != 0 or not (pages / "index.html").exists():
         raise AssembleError(
-            f"jupyter-book stopped with code {finished.returncode}; every warning is an error:\n\n"
-            f"{finished.stdout}\n{finished.stderr}"
+            f"jupyter-book stopped with code {returncode}; every warning is an error:\n\n"
+            f"{log.read_text()}"
         )
     return pages
 

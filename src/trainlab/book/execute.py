@@ -93,20 +93,26 @@ def execute(
 
 def _explain(chapter, broken, error, timeout) -> str:
     notebook = nbformat.read(broken, as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    stopped = [
-        (number, cell)
-        for number, cell in enumerate(code, start=1)
-        if cell.metadata.get("papermill", {}).get("status") in ("failed", "running")
+    code = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])
     ]
-    number, cell = stopped[-1] if stopped else (0, None)
+    # papermill marks a raising cell, but calls a cell that hung or lost its kernel "completed".
+    marks = [cell.metadata.get("papermill", {}) for cell in code]
+    number = max(
+        (n for n, mark in enumerate(marks, start=1) if mark.get("exception")),
+        default=max(
+            (n for n, mark in enumerate(marks, start=1) if mark.get("start_time")), default=1
+        ),
+    )
     if isinstance(error, CellTimeoutError):
         what = f"ran past its limit of {timeout} s"
     elif isinstance(error, DeadKernelError):
         what = "lost its kernel (killed, or out of memory)"
     else:
         what = f"raised {error.ename}: {error.evalue}"
-    source = "" if cell is None else "\n".join(f"    {line}" for line in cell.source.splitlines())
+    source = "\n".join(f"    {line}" for line in code[number - 1].source.splitlines())
     return (
         f"{chapter}: code cell {number} of {len(code)} {what}\n\n  The cell:\n{source}\n\n"
         f"  The broken notebook is kept as {broken}."

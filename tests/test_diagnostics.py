@@ -1,0 +1,79 @@
+"""Measurements against numbers worked out by hand and against the tape."""
+
+import keras
+import numpy as np
+import pytest
+
+from trainlab import diagnostics, models
+
+
+@pytest.fixture
+def net():
+    return models.dense_stack(3, units=6, n_inputs=4, activation="tanh", seed=0)
+
+
+@pytest.fixture
+def batch():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(5, 4)).astype("float32"), rng.integers(0, 10, 5)
+
+
+def test_hidden_outputs_are_each_layer_s(net, batch):
+    x, _ = batch
+    outputs = diagnostics.hidden_outputs(net, x)
+    a = x
+    for layer, output in zip(net.layers[1:-1], outputs, strict=True):
+        a = np.tanh(a @ layer.kernel.numpy() + layer.bias.numpy())
+        np.testing.assert_allclose(output, a, rtol=1e-5, atol=1e-6)
+
+
+def test_output_spread_is_the_standard_deviation(net, batch):
+    outputs = diagnostics.hidden_outputs(net, batch[0])
+    np.testing.assert_allclose(
+        diagnostics.output_spread(net, batch[0]), [np.std(output) for output in outputs]
+    )
+
+
+def test_gradient_norms_by_finite_difference(net, batch):
+    x, y = batch
+    kernel = net.layers[2].kernel
+
+    def loss():
+        return float(np.mean(keras.losses.sparse_categorical_crossentropy(y, net(x))))
+
+    start, step = kernel.numpy(), 1e-2
+    squares = 0.0
+    for i, j in np.ndindex(*start.shape):
+        moved = start.copy()
+        moved[i, j] += step
+        kernel.assign(moved)
+        above = loss()
+        moved[i, j] -= 2 * step
+        kernel.assign(moved)
+        squares += ((above - loss()) / (2 * step)) ** 2
+    kernel.assign(start)
+    assert diagnostics.gradient_norms(net, x, y)[1] == pytest.approx(np.sqrt(squares), rel=1e-2)
+
+
+def test_gradient_decades_is_the_exponent(net, batch):
+    norms = diagnostics.gradient_norms(net, *batch)
+    assert 10 ** diagnostics.gradient_decades(net, *batch) == pytest.approx(norms[0] / norms[-1])
+
+
+def test_gradient_decades_of_a_vanished_gradient_is_finite(batch):
+    dead = models.dense_stack(3, units=6, n_inputs=4, activation="sigmoid", seed=0)
+    dead.layers[2].kernel.assign(np.zeros((6, 6)))
+    assert np.isfinite(diagnostics.gradient_decades(dead, *batch))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "share"), [([0.0, 1.0], 1.0), ([0.5, 0.5], 0.0), ([0.01, 0.5, 0.5, 0.99], 0.5)]
+)
+def test_saturation_by_hand(outputs, share):
+    assert diagnostics.saturation(np.array(outputs), low=0, high=1) == share
+
+
+def test_a_net_without_hidden_layers_is_refused():
+    flat = keras.Sequential([keras.Input((4,)), keras.layers.Dense(10, "softmax")])
+    with pytest.raises(ValueError, match=r"has 1 Dense layer"):
+        diagnostics.hidden_layers(flat)

@@ -1,0 +1,91 @@
+"""One chapter executed: what is kept, what is cleaned, and every way to fail."""
+
+import nbformat
+import pytest
+import tiny
+
+from trainlab.book import execute
+
+NAME = "04_tiny"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function that executes a tiny chapter with the given cells."""
+
+    def run_it(*code, timeout=60, edition="quick", **options):
+        source = tiny.write(tmp_path, NAME, *code, **options)
+        return execute.execute(
+            source,
+            tmp_path / "executed" / source.name,
+            tmp_path / "broken" / source.name,
+            edition=edition,
+            timeout=timeout,
+        )
+
+    run_it.executed = tmp_path / "executed" / f"{NAME}.ipynb"
+    run_it.broken = tmp_path / "broken" / f"{NAME}.ipynb"
+    return run_it
+
+
+def _nothing_but_the_broken_one(run):
+    assert not run.executed.exists() and run.broken.exists()
+    assert list(run.executed.parent.iterdir()) == []
+
+
+def test_report_and_notebook(run):
+    report = run(tiny.claim_cell(NAME))
+    assert report["chapter"] == NAME and report["claims"] == ["04.stays-small"]
+    assert report["cells"] == 3 and report["seconds"] > 0 and report["peak_rss_mb"] > 20
+    notebook = nbformat.read(run.executed, as_version=4)
+    assert "papermill" not in notebook.metadata
+    assert all({"papermill", "execution"}.isdisjoint(cell.metadata) for cell in notebook.cells)
+
+
+def test_edition_is_folded_into_the_parameters(run):
+    run("print(edition)", edition="full")
+    notebook = nbformat.read(run.executed, as_version=4)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert sources == [tiny.SETUP, 'edition = "full"', "print(edition)"]
+    assert notebook.cells[-1].outputs[0].text == "full\n"
+
+
+def test_unknown_parameter_is_an_error(run):
+    with pytest.raises(execute.ChapterError, match=r"'edition' is not in the cell tagged"):
+        run(parameters="depth = 3")
+    assert not run.executed.parent.exists()
+
+
+def test_raising_cell_is_named(run):
+    with pytest.raises(execute.ChapterError) as failure:
+        run("x = 1", "1 / 0")
+    for part in (NAME, "cell 4 of 4", "ZeroDivisionError", "1 / 0", str(run.broken)):
+        assert part in str(failure.value)
+    _nothing_but_the_broken_one(run)
+
+
+def test_failed_claim_says_what_was_measured(run):
+    with pytest.raises(execute.ChapterError) as failure:
+        run(tiny.claim_cell(NAME, high=0.5))
+    for part in ("04.stays-small", "from 1 to 1.5 units", "seeds 0, 1, 2", "≤ 0.5", "refuted"):
+        assert part in str(failure.value)
+    _nothing_but_the_broken_one(run)
+
+
+def test_hanging_cell_is_stopped_and_named(run):
+    with pytest.raises(execute.ChapterError, match=r"cell 3 of .* ran past its limit of 6 s"):
+        run("import time; time.sleep(60)", timeout=6)
+    _nothing_but_the_broken_one(run)
+
+
+def test_dead_kernel_is_named(run):
+    with pytest.raises(execute.ChapterError, match=r"cell 3 of .* lost its kernel"):
+        run("import os; os._exit(1)")
+    _nothing_but_the_broken_one(run)
+
+
+def test_success_clears_the_broken_one(run):
+    with pytest.raises(execute.ChapterError):
+        run("1 / 0")
+    run("1 / 1")
+    assert run.executed.exists() and not run.broken.exists()

@@ -1,0 +1,188 @@
+"""`make book` from end to end, on a copy of the repository with two tiny chapters."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tiny
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = ("04_one", "05_two")
+
+
+class Book:
+    """A copy of the repository; its tests run in the order in which they stand."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.build = folder / "_build" / "quick"
+        for name in (
+            "Makefile",
+            "Snakefile",
+            "pyproject.toml",
+            "requirements.txt",
+            "_config.yml",
+            "references.bib",
+        ):
+            shutil.copy2(ROOT / name, folder / name)
+        for name in ("pages", "assets", "profiles", "src"):
+            shutil.copytree(ROOT / name, folder / name)
+        (folder / ".venv").symlink_to(Path(sys.prefix))
+        (folder / "index.md").write_text("# A tiny book\n\nWith two chapters.\n")
+        toc = {"format": "jb-book", "root": "index", "parts": [{"caption": "All", "chapters": [
+            {"file": f"chapters/{name}"} for name in CHAPTERS
+        ] + [{"file": f"pages/{path.stem}"} for path in sorted((ROOT / "pages").glob("*.md"))]
+          + [{"file": "pages/ledger"}, {"file": "pages/run_report"}]}]}  # fmt: skip
+        (folder / "_toc.yml").write_text(json.dumps(toc))
+        (folder / "chapters").mkdir()
+        for name in CHAPTERS:
+            self.write(name, tiny.claim_cell(name))
+
+    def write(self, name, *code):
+        time.sleep(1.1)  # so that the change is newer than what was built, on any file system
+        tiny.write(self.folder / "chapters", name, tiny.RUN, *code)
+
+    def make(self, *arguments):
+        return subprocess.run(
+            ["make", "book", *arguments],
+            cwd=self.folder, env=os.environ, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+
+    def would_execute(self):
+        """Return the chapters that Snakemake would execute now."""
+        shown = subprocess.run(
+            [Path(sys.prefix) / "bin" / "snakemake", "--profile", "profiles/local", "--dry-run",
+             "--printshellcmds", "--cores", "1", "--config", "edition=quick"],
+            cwd=self.folder, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        text = shown.stdout + shown.stderr
+        return [name for name in CHAPTERS if f"book.execute chapters/{name}" in text]
+
+    def site(self):
+        """Return a checksum of every file of the site."""
+        return {
+            str(path.relative_to(self.build)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted((self.build / "site").rglob("*"))
+            if path.is_file()
+        }
+
+    def executed(self):
+        return {
+            name: (self.build / "executed" / f"{name}.ipynb").stat().st_mtime_ns
+            for name in CHAPTERS
+        }
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    book = Book(tmp_path_factory.mktemp("book"))
+    finished = book.make()
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return book
+
+
+def test_book_has_site_claims_and_report(book):
+    assert (book.build / "site" / "index.html").exists()
+    page = (book.build / "site" / "chapters" / "04_one.html").read_text()
+    assert 'id="claim-04-stays-small"' in page and 'class="katex' in page
+    claims = json.loads((book.build / "claims.json").read_text())
+    assert [claim["id"] for claim in claims["claims"]] == ["04.stays-small", "05.stays-small"]
+    report = json.loads((book.build / "report.json").read_text())
+    assert [chapter["chapter"] for chapter in report["chapters"]] == list(CHAPTERS)
+    assert all(chapter["peak_rss_mb"] > 100 for chapter in report["chapters"])
+
+
+def test_nothing_changed_nothing_executed(book):
+    before = book.executed(), book.site()
+    assert book.make().returncode == 0
+    assert (book.executed(), book.site()) == before
+
+
+def test_only_a_touched_chapter_is_executed(book):
+    path = book.folder / "chapters" / "05_two.ipynb"
+    kept = path.stat()
+    os.utime(path)
+    assert book.would_execute() == ["05_two"]
+    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert book.would_execute() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["src/trainlab/diagnostics.py", "src/trainlab/trainlab.mplstyle", "requirements.txt"]
+)
+def test_package_and_lock_concern_every_chapter(book, name):
+    path = book.folder / name
+    kept = path.stat()
+    os.utime(path)
+    assert book.would_execute() == list(CHAPTERS)
+    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+
+
+def test_tooling_does_not_execute_chapters(book):
+    path = book.folder / "src/trainlab/book/ledger.py"
+    kept = path.stat()
+    os.utime(path)
+    assert book.would_execute() == []
+    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+
+
+def test_false_claim_stops_the_build_and_leaves_the_site(book):
+    site, one = book.site(), book.executed()["04_one"]
+    book.write("05_two", tiny.claim_cell("05_two", high=0.5))
+    finished = book.make()
+    said = finished.stdout + finished.stderr
+    assert finished.returncode != 0
+    for part in ("05.stays-small", "from 1 to 1.5 units", "seeds 0, 1, 2", "every seed ≤ 0.5"):
+        assert part in said
+    assert book.site() == site
+    assert (book.build / "broken" / "05_two.ipynb").exists()
+    assert (book.build / "executed" / "04_one.ipynb").stat().st_mtime_ns == one
+
+
+def test_mended_chapter_is_all_that_runs(book):
+    one, site = (book.build / "executed" / "04_one.ipynb").stat().st_mtime_ns, book.site()
+    book.write("05_two", tiny.claim_cell("05_two", high=3))
+    assert book.would_execute() == ["05_two"]
+    assert book.make().returncode == 0
+    assert book.executed()["04_one"] == one and book.site() != site
+    assert not (book.build / "broken" / "05_two.ipynb").exists()
+
+
+def test_a_warning_of_the_builder_leaves_the_site(book):
+    site = book.site()
+    index = book.folder / "index.md"
+    kept = index.read_text()
+    index.write_text(kept + "\n[nowhere](nowhere.md)\n")
+    finished = book.make()
+    assert finished.returncode != 0 and "nowhere" in finished.stdout + finished.stderr
+    assert book.site() == site
+    index.write_text(kept)
+
+
+def test_unknown_edition_names_the_known_ones(book):
+    finished = book.make("EDITION=tiny")
+    assert finished.returncode != 0
+    assert "Unknown edition 'tiny'. The known editions are 'quick', 'full'" in (
+        finished.stdout + finished.stderr
+    )
+
+
+def test_missing_data_folder_is_named_before_anything_runs(book):
+    finished = subprocess.run(
+        ["make", "book", "EDITION=full"], cwd=book.folder, capture_output=True, text=True,
+        env={**os.environ, "TRAINLAB_DATA": "/nowhere"},
+    )  # fmt: skip
+    assert finished.returncode != 0
+    assert "TRAINLAB_DATA is '/nowhere'" in finished.stdout + finished.stderr
+
+
+def test_make_lists_at_most_eight_targets():
+    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = [line.split()[1] for line in shown.stdout.splitlines() if line.startswith("make ")]
+    assert {"book", "test", "bench", "serve"} <= set(targets) and len(targets) <= 8

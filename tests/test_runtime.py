@@ -1,0 +1,66 @@
+"""Editions, seeds and what a chapter is told about its machine."""
+
+import random
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from trainlab import editions, runtime
+
+
+@pytest.mark.parametrize("name", ["tiny", "", "Quick"])
+def test_unknown_edition_names_the_known_ones(name):
+    with pytest.raises(ValueError, match=r"'quick', 'full'.*EDITION=full"):
+        runtime.setup(name)
+
+
+def test_full_edition_has_at_least_five_seeds_and_all_images():
+    full = editions.edition_named("full")
+    assert len(full.seeds) >= 5 and full.images == "full"
+
+
+def test_setup_chooses_the_edition_and_seeds_everything(capsys):
+    draws = []
+    for _ in range(2):
+        assert runtime.setup("full") is editions.current()
+        draws.append([random.random(), float(keras.random.normal(()))])
+    assert draws[0] == draws[1]
+    assert "full edition · seeds 0, 1, 2, 3, 4" in capsys.readouterr().out
+
+
+def test_edition_chooses_its_setting():
+    assert editions.edition_named("quick").choose(quick=1, full=2) == 1
+    assert editions.edition_named("full").choose(quick=1, full=2) == 2
+
+
+def test_describe_names_device_cores_and_versions():
+    found = runtime.describe()
+    assert found["cores"] >= 1 and found["device"]
+    assert found["versions"]["keras"] == keras.__version__
+
+
+def test_start_is_quiet():
+    finished = subprocess.run(
+        [sys.executable, "-c", "from trainlab import runtime"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert finished.stdout == finished.stderr == ""
+
+
+def test_failed_start_is_not_hidden():
+    code = "import sys, trainlab; sys.modules['tensorflow'] = None\nfrom trainlab import runtime"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode != 0 and "tensorflow" in finished.stderr
+
+
+def test_heavy_packages_stay_out():
+    code = (
+        "import sys; from trainlab import runtime, claims, plotting, diagnostics, models, training"
+    )
+    code += "; print([m for m in ('pandas', 'sklearn') if m in sys.modules])"
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == "[]"
