@@ -1,5 +1,6 @@
 """`make book` from end to end, on a copy of the repository with two tiny chapters."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -57,12 +58,28 @@ class Book:
     def would_execute(self):
         """Return the chapters that Snakemake would execute now."""
         shown = subprocess.run(
-            [Path(sys.prefix) / "bin" / "snakemake", "--profile", "profiles/local", "--dry-run",
-             "--printshellcmds", "--cores", "1", "--config", "edition=quick"],
-            cwd=self.folder, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            [
+                *(Path(sys.prefix) / "bin" / "snakemake", "--profile", "profiles/local"),
+                *("--dry-run", "--quiet", "host", "--cores", "1", "--config", "edition=quick"),
+            ],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         text = shown.stdout + shown.stderr
-        return [name for name in CHAPTERS if f"book.execute chapters/{name}" in text]
+        return [name for name in CHAPTERS if f"input: chapters/{name}.ipynb" in text]
+
+    @contextlib.contextmanager
+    def touched(self, name):
+        """Make a file look newer than what was built from it."""
+        path = self.folder / name
+        kept = path.stat()
+        os.utime(path)
+        try:
+            yield
+        finally:
+            os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
 
     def site(self):
         """Return a checksum of every file of the site."""
@@ -105,11 +122,8 @@ def test_nothing_changed_nothing_executed(book):
 
 
 def test_only_a_touched_chapter_is_executed(book):
-    path = book.folder / "chapters" / "05_two.ipynb"
-    kept = path.stat()
-    os.utime(path)
-    assert book.would_execute() == ["05_two"]
-    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    with book.touched("chapters/05_two.ipynb"):
+        assert book.would_execute() == ["05_two"]
     assert book.would_execute() == []
 
 
@@ -117,19 +131,13 @@ def test_only_a_touched_chapter_is_executed(book):
     "name", ["src/trainlab/diagnostics.py", "src/trainlab/trainlab.mplstyle", "requirements.txt"]
 )
 def test_package_and_lock_concern_every_chapter(book, name):
-    path = book.folder / name
-    kept = path.stat()
-    os.utime(path)
-    assert book.would_execute() == list(CHAPTERS)
-    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    with book.touched(name):
+        assert book.would_execute() == list(CHAPTERS)
 
 
 def test_tooling_does_not_execute_chapters(book):
-    path = book.folder / "src/trainlab/book/ledger.py"
-    kept = path.stat()
-    os.utime(path)
-    assert book.would_execute() == []
-    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    with book.touched("src/trainlab/book/ledger.py"):
+        assert book.would_execute() == []
 
 
 def test_false_claim_stops_the_build_and_leaves_the_site(book):

@@ -14,12 +14,17 @@ __version__ = "0.1.0"
 __all__ = [
     "claim_card",
     "claims",
+    "compiled_epoch",
     "datasets",
     "diagnostics",
     "editions",
     "models",
     "plotting",
+    "progress",
     "runtime",
+    "sweeping",
     "training",
+    "training_data",
+    "training_loop",
     "tuning",
 ]

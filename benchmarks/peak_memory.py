@@ -1,0 +1,21 @@
+"""Trains in a process of its own and prints the most memory it ever held."""
+
+import json
+import os
+import resource
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks.nets import BATCH, build, images
+from trainlab.training import fit
+
+trainer, count = sys.argv[1], int(sys.argv[2])
+x, y = images(count)
+model = build("sgd")
+if trainer == "ours":
+    fit(model, x, y, batch_size=BATCH, epochs=2, verbose=0)
+else:
+    model.fit(x, y, batch_size=BATCH, epochs=2, verbose=0)
+peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"peak_gb": peak_kb / 2**20}))

@@ -1,0 +1,175 @@
+"""One epoch as one compiled program."""
+
+import keras
+import tensorflow as tf
+
+__all__ = ["XLA_BREAK_EVEN", "EpochProgram"]
+
+XLA_BREAK_EVEN = 1000
+"""Training steps after which XLA has earned its compilation on a CPU.
+
+A deeper net costs more to compile and saves more on every step, so that the number of steps at
+which both are equal hardly depends on the net. `python -m benchmarks xla_rule` measures it.
+"""
+
+# Measured on a CPU: XLA's random numbers and convolutions take 5 to 20 times as long as those of
+# TensorFlow's own kernels. `python -m benchmarks xla_rule` shows both.
+_SLOW_IN_XLA_ON_CPU = ("Random", "Dropout", "Conv", "Pool")
+
+
+class EpochProgram:
+    """All batches of an epoch in one call: a loop that runs on the device.
+
+    The loop takes rows `order[i * batch_size : (i + 1) * batch_size]` of the data and hands them to
+    `step`; what is left over at the end makes a smaller last batch. Data and order are arguments,
+    never constants of the program.
+
+    Attributes:
+        variables: The variables that a step reads or changes.
+        steps: Number of batches in an epoch.
+        uses_xla: Whether XLA compiles the loop, as decided by `plan`.
+
+    Args:
+        model: Compiled and built Keras model.
+        step: `model.train_step` or `model.test_step`.
+        data: Tuple of (nested) tensors, each `(images, ...)`: what it will be called with.
+        batch_size: Images in a batch.
+        keeps_logs: Whether `run` returns the logs of the last step. They cost a little each step.
+        stops_on_nan: Whether the loop ends after the first step whose `"loss"` is not finite.
+    """
+
+    def __init__(self, model, step, data, batch_size, *, keeps_logs=False, stops_on_nan=False):
+        self.uses_xla = False
+        self._model = model
+        self.images = int(keras.tree.flatten(data)[0].shape[0])
+        self.batch_size = batch_size
+        self.keeps_logs = keeps_logs or stops_on_nan
+        self.stops_on_nan = stops_on_nan
+        self.planned_steps = 0
+        self._full_batches, self._left_over = divmod(self.images, batch_size)
+        self.steps = self._full_batches + bool(self._left_over)
+
+        # As in Keras' own pipeline the number of rows is unknown where the last batch is smaller.
+        rows = None if self._left_over else batch_size
+
+        def specify(array, rows):
+            return tf.TensorSpec((rows, *array.shape[1:]), array.dtype)
+
+        self._step = tf.function(
+            lambda batch: step(batch) if self.keeps_logs else _discard(step(batch)),
+            autograph=False,
+        ).get_concrete_function(keras.tree.map_structure(lambda a: specify(a, rows), data))
+        self._arguments = (
+            keras.tree.map_structure(lambda a: specify(a, self.images), data),
+            tf.TensorSpec((self.images,), tf.int32),
+        )
+        # Held here because TensorFlow would not: Keras drops its global seed generator at every
+        # `set_random_seed`, and a program without its variable cannot run.
+        self.variables = self._step.graph.variables
+        self._epochs = {}
+        self._epochs_done = 0
+        self._xla_failed = False
+
+    def plan(self, epochs, runs=1):
+        """Chooses between XLA and TensorFlow's own kernels for what is to come.
+
+        The choice depends on the model and on the number of steps alone, never on a clock, so that
+        two runs round alike.
+
+        Args:
+            epochs: Number of epochs about to be run.
+            runs: How often that many epochs are run in all, such as the seeds of a sweep.
+        """
+        epochs = max(self._epochs_done + epochs, epochs * runs)
+        self.planned_steps = max(self.planned_steps, epochs * self.steps)
+        self.uses_xla = not self._xla_failed and self._prefers_xla()
+
+    def _prefers_xla(self):
+        if not all(layer.supports_jit for layer in self._model._flatten_layers()):
+            return False
+        if tf.config.list_logical_devices("GPU"):
+            return bool(self._model.jit_compile)
+        if self._model.jit_compile:  # on a CPU only when asked for in `compile`
+            return True
+        if self.planned_steps < XLA_BREAK_EVEN:
+            return False
+        graph = self._step.graph.as_graph_def()
+        functions = [node for function in graph.library.function for node in function.node_def]
+        operations = {node.op for node in [*graph.node, *functions]}
+        return not any(slow in name for name in operations for slow in _SLOW_IN_XLA_ON_CPU)
+
+    def run(self, data, order):
+        """Does every step once.
+
+        Args:
+            data: As given to the constructor.
+            order: int32 tensor `(images,)`: the order of the rows.
+
+        Returns:
+            `(steps, logs)`: the number of steps done and the logs of the last one (`{}` unless
+            `keeps_logs`).
+        """
+        self._epochs_done += 1
+        first = self.uses_xla and True not in self._epochs
+        done_before = int(self._model.optimizer.iterations)
+        try:
+            steps, logs = self._epoch()(data, order)
+            return int(steps), logs
+        except tf.errors.OpError:
+            # XLA compiles before the first step: if none was done, this model is not for XLA.
+            if not first or int(self._model.optimizer.iterations) != done_before:
+                raise
+        self._xla_failed, self.uses_xla = True, False
+        self._model.reset_metrics()
+        steps, logs = self._epoch()(data, order)
+        return int(steps), logs
+
+    def _epoch(self):
+        xla = self.uses_xla
+        if xla not in self._epochs:
+            self._epochs[xla] = self._concrete(lambda data, order: self._run(data, order, xla))
+        return self._epochs[xla]
+
+    def _concrete(self, function, **options):
+        # Not the tf.function itself: TensorFlow complains of retracing after some new models.
+        return tf.function(function, autograph=False, **options).get_concrete_function(
+            *self._arguments
+        )
+
+    def _run(self, data, order, xla):
+        loop = self._concrete(self._loop, jit_compile=True) if xla else self._loop
+        steps, logs, going = loop(data, order)
+        if self._left_over:
+            rest = _rows(data, order[-self._left_over :])
+            if self.stops_on_nan:
+                logs = tf.cond(going, lambda: self._step(rest), lambda: logs)
+                steps += tf.cast(going, tf.int32)
+            else:
+                logs = self._step(rest)
+                steps += 1
+        return steps, logs
+
+    def _loop(self, data, order):
+        def body(step, _logs, _going):
+            start = step * self.batch_size
+            logs = self._step(_rows(data, tf.slice(order, [start], [self.batch_size])))
+            going = tf.math.is_finite(logs["loss"]) if self.stops_on_nan else True
+            return step + 1, logs, going
+
+        logs = keras.tree.map_structure(
+            lambda spec: tf.zeros(spec.shape, spec.dtype), self._step.structured_outputs
+        )
+        return tf.while_loop(
+            lambda step, _logs, going: tf.logical_and(going, step < self._full_batches),
+            body,
+            (0, logs, True),
+            parallel_iterations=1,
+        )
+
+
+def _rows(data, index):
+    return keras.tree.map_structure(lambda a: tf.gather(a, index), data)
+
+
+def _discard(_logs):
+    return {}

@@ -1,0 +1,217 @@
+"""`sweep`: paired seeds, one compilation, results that survive a failure."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from trainlab import compiled_epoch
+from trainlab.compiled_epoch import EpochProgram
+from trainlab.training import Sweep, SweepFailed, fit, sweep
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(90, 6)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("int32")
+    return x[:70], y[:70], x[70:], y[70:]
+
+
+def build(rate=0.2, optimizer="ScheduleFreeAdamW"):
+    # An optimizer that copies the initial weights, a random layer, and one with a moving average.
+    optimizer = getattr(keras.optimizers, optimizer, keras.optimizers.Adam)
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(5, "tanh"),
+            layers.BatchNormalization(),
+            layers.Dropout(rate),
+            layers.Dense(2, "softmax"),
+        ]
+    )
+    model.compile(optimizer(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    made = []
+    init = EpochProgram.__init__
+    monkeypatch.setattr(
+        EpochProgram, "__init__", lambda self, *a, **k: made.append(self) or init(self, *a, **k)
+    )
+    return made
+
+
+def alone(seed, data, make=build, **arguments):
+    keras.utils.set_random_seed(seed)
+    model = make()
+    arguments = {"validation_data": data[2:], "verbose": 0, "seed": seed, **arguments}
+    return model, fit(model, *data[:2], **arguments)
+
+
+def test_each_seed_equals_a_fit_of_its_own(data, programs):
+    runs = sweep(build, data, seeds=[3, 1], epochs=2, keep_models=True)
+    assert len(programs) == 2  # one trains and one validates, for both seeds
+    assert runs.seeds == (3, 1)
+    assert set(runs.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    for row, seed in enumerate(runs.seeds):
+        model, history = alone(seed, data, epochs=2)
+        for name, values in history.history.items():
+            assert runs.history[name].shape == (2, 2)
+            np.testing.assert_array_equal(runs.history[name][row], values)
+        kept = runs.models[row]
+        assert kept.history.history == history.history
+        assert kept.history.model is kept
+        state = [*model.variables, *model.optimizer.variables]
+        for have, want in zip([*kept.variables, *kept.optimizer.variables], state, strict=True):
+            np.testing.assert_array_equal(have.numpy(), want.numpy(), err_msg=want.path)
+    loss, _ = runs.models[1].evaluate(*data[2:], verbose=0)
+    assert loss == pytest.approx(runs.history["val_loss"][1, -1], rel=1e-5)
+
+
+def test_seeds_are_paired_across_configurations(data):
+    orders = []
+
+    class Records(layers.Layer):
+        def call(self, x, training=False):
+            if training:
+                import tensorflow as tf
+
+                tf.numpy_function(lambda a: orders.append(a[:, 0].copy()) or 0.0, [x], tf.float64)
+            return x
+
+    def narrow(units=3):
+        model = keras.Sequential(
+            [keras.Input((6,)), Records(), layers.Dense(units), layers.Dense(2, "softmax")]
+        )
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    sweep(narrow, data[:2], seeds=[0, 1])
+    sweep(lambda: narrow(9), data[:2], seeds=[0, 1])
+    seen = np.concatenate(orders).reshape(4, 70)
+    np.testing.assert_array_equal(seen[:2], seen[2:])
+    assert not np.array_equal(seen[0], seen[1])
+
+
+def test_models_are_not_kept_unless_asked_for(data):
+    assert sweep(build, data, seeds=[0]).models == ()
+
+
+def test_the_whole_sweep_decides_about_xla(data, programs, monkeypatch):
+    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 15)  # an epoch has 3 steps
+
+    def without_dropout():
+        return build(rate=0.0)
+
+    sweep(without_dropout, data[:2], seeds=range(2), epochs=2)
+    sweep(without_dropout, data[:2], seeds=range(3), epochs=2)
+    assert [program.uses_xla for program in programs] == [False, True]
+
+
+def test_another_configuration_is_compiled_anew(data, programs):
+    rates = iter([0.0, 0.5])
+    runs = sweep(lambda: build(next(rates)), data, seeds=[0, 1], keep_models=True)
+    assert len(programs) == 4
+    _, history = alone(1, data, make=lambda: build(0.5))
+    np.testing.assert_array_equal(runs.history["loss"][1], history.history["loss"])
+
+
+def test_global_random_numbers_are_not_shared(data, programs):
+    class Noise(layers.Layer):
+        def call(self, x, training=False):
+            return x + keras.random.normal(keras.ops.shape(x)) if training else x
+
+    def noisy():
+        model = keras.Sequential([keras.Input((6,)), Noise(), layers.Dense(2, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    runs = sweep(noisy, data, seeds=[0, 1])
+    assert len(programs) == 4
+    _, history = alone(1, data, make=noisy)
+    np.testing.assert_array_equal(runs.history["loss"][1], history.history["loss"])
+
+
+def test_seeds_that_stop_early_are_padded_with_nan(data):
+    class StopsLate(keras.callbacks.Callback):
+        made = 0
+
+        def __init__(self):
+            super().__init__()
+            StopsLate.made += 1
+            self.last = StopsLate.made  # the first seed stops after one epoch, the second after two
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch + 1 == self.last
+
+    runs = sweep(build, data, seeds=[0, 1], epochs=3, callbacks=lambda: [StopsLate()])
+    assert np.isnan(runs.history["loss"]).tolist() == [[False, True, True], [False, False, True]]
+
+
+def test_data_may_depend_on_the_seed(data):
+    def split(seed):
+        kept = np.random.default_rng(seed).permutation(70)
+        return data[0][kept[:50]], data[1][kept[:50]], data[0][kept[50:]], data[1][kept[50:]]
+
+    runs = sweep(build, split, seeds=[4, 5])
+    _, history = alone(5, split(5))
+    np.testing.assert_array_equal(runs.history["val_loss"][1], history.history["val_loss"])
+
+
+def test_failing_seed_names_itself_and_keeps_the_others(data):
+    def split(seed):
+        x, y = data[:2]
+        return (x, y) if seed != 2 else (x, y + 5)
+
+    with pytest.raises(SweepFailed) as caught:
+        sweep(build, split, seeds=range(4), epochs=2, label="SELU, He", keep_models=True)
+    message = str(caught.value)
+    assert "'SELU, He' (epochs=2) failed at seed 2: ValueError: y holds labels from 5" in message
+    assert "seeds [0, 1]" in message
+    error = caught.value
+    assert (error.seed, error.label) == (2, "SELU, He")
+    assert isinstance(error.__cause__, ValueError)
+    assert isinstance(error.partial, Sweep)
+    assert error.partial.history["loss"].shape == (2, 2)
+    for seed, kept in zip(error.partial.seeds, error.partial.models, strict=True):
+        model, _ = alone(seed, data, epochs=2)
+        for have, want in zip(kept.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(have, want)
+
+
+def test_fallback_says_so_once(data, caplog):
+    class PerBatch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            pass
+
+    runs = sweep(build, data, seeds=range(2), callbacks=[PerBatch()])
+    assert len([r for r in caplog.records if r.name == "trainlab"]) == 1
+    assert runs.history["loss"].shape == (2, 1)
+
+
+def test_one_model_for_all_seeds_is_refused(data):
+    model = build()
+    with pytest.raises(SweepFailed, match=r"returned the model .* a second time"):
+        sweep(lambda: model, data, seeds=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "changed"),
+    [
+        (TypeError, "build must be a function", {"build": 3}),
+        (ValueError, "data must be .*Received: tuple of length 3", {"data": (1, 2, 3)}),
+        (ValueError, "seeds must be one or more different", {"seeds": [1, 1]}),
+        (ValueError, "seeds must be one or more different", {"seeds": []}),
+        (ValueError, "none of them negative", {"seeds": [-1]}),
+        (TypeError, "seeds must be a sequence of integers", {"seeds": 5}),
+        (TypeError, "sweep.. sets seed itself", {"seed": 5}),
+        (SweepFailed, "given twice", {"validation_data": (1, 2)}),
+    ],
+)
+def test_bad_argument_is_refused(error, message, changed, data):
+    arguments = {"build": build, "data": data, "seeds": [0], **changed}
+    with pytest.raises(error, match=message):
+        sweep(**arguments)
