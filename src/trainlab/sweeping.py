@@ -52,7 +52,8 @@ class Template:
 
     A program belongs to the variables of the model that it was traced for. Another model of the
     same configuration is trained by copying its variables, seed generators and optimizer state into
-    the template and the trained ones back.
+    the template and the trained ones back. A learning rate that is a number is one of those
+    variables, so models may differ in it.
     """
 
     def __init__(self):
@@ -120,6 +121,9 @@ def _configuration(model):
         described = (model.get_config(), model.get_compile_config())
     except NotImplementedError:
         return None
+    optimizer = described[1]["optimizer"]["config"]
+    if not isinstance(optimizer.get("learning_rate"), dict):  # a schedule is part of the program
+        optimizer.pop("learning_rate", None)
     shapes = [(tuple(v.shape), str(v.dtype), bool(v.trainable)) for v in _state(model)]
     return _normal(described, numbers), shapes, _functions(model)
 

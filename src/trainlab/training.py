@@ -150,7 +150,17 @@ def _fit(
     return history
 
 
-def sweep(build, data, seeds, *, label=None, keep_models=False, verbose="auto", **fit_arguments):
+def sweep(
+    build,
+    data,
+    seeds,
+    *,
+    label=None,
+    keep_models=False,
+    template=None,
+    verbose="auto",
+    **fit_arguments,
+):
     """Trains one model a seed.
 
     The seed decides the initial weights, dropout and the order of the data, and nothing else does:
@@ -167,6 +177,8 @@ def sweep(build, data, seeds, *, label=None, keep_models=False, verbose="auto", 
         label: Name of the configuration in messages and in the progress bar. By default the name of
             `build`.
         keep_models: Whether the trained models are returned.
+        template: `trainlab.sweeping.Template` that keeps the compiled programs, to share them
+            between sweeps that differ in nothing but seeds and learning rate.
         verbose: 0 hides the progress bar.
         **fit_arguments: `batch_size`, `epochs`, `validation_data`, `callbacks`, `shuffle` as in
             `fit`. `callbacks` is a list, used again for every seed, or a function without arguments
@@ -197,7 +209,7 @@ def sweep(build, data, seeds, *, label=None, keep_models=False, verbose="auto", 
         data = tuple(place(part) if is_arrays(part) else part for part in data)
 
     with (
-        Template() as template,
+        contextlib.nullcontext(template) if template else Template() as template,
         ProgressBar(len(seeds) * epochs, label, visible=verbose != 0) as bar,
     ):
         for number, seed in enumerate(seeds):

@@ -8,51 +8,75 @@ import keras
 import numpy as np
 
 from trainlab import training
+from trainlab.sweeping import Template
 
-__all__ = ["TUNING_SEED", "best_learning_rate"]
+__all__ = ["TUNING_SEED", "tuned_sweep"]
 
 # Not among the seeds of any edition, so that no run that is reported was used to choose.
 TUNING_SEED = 99
 
 
-def best_learning_rate(
+def tuned_sweep(
     build: Callable[[float], keras.Model],
     data,
-    rates: Sequence[float],
+    seeds: Sequence[int],
     *,
-    seed: int = TUNING_SEED,
+    rates: Sequence[float],
     **fit_arguments,
-) -> float:
-    """Return the learning rate that ends with the lowest validation loss.
+) -> tuple[float, training.Sweep]:
+    """Train one model a seed at the learning rate that ends with the lowest validation loss.
 
-    One model is trained for each rate, with the budget of the comparison that follows and a seed
-    that is not reported. A run that diverged counts as the worst.
+    Each rate is tried once, with the budget of the comparison and a seed that is not reported. A
+    trial that diverged counts as the worst.
 
     Args:
-        build: Returns a compiled model for a learning rate.
-        data: `(x, y)` to train on.
+        build: Returns a new compiled model for a learning rate.
+        data: `(x, y)` or `(x_train, y_train, x_valid, y_valid)`.
+        seeds: The seeds to train with, without `TUNING_SEED`.
         rates: The learning rates to try.
-        seed: Seeds every trial.
-        **fit_arguments: As for `trainlab.training.sweep`; `validation_data` is needed.
+        **fit_arguments: As for `trainlab.training.sweep`; there must be validation data.
 
     Returns:
-        One of `rates`.
+        The best of `rates`, and the `trainlab.training.Sweep` over `seeds` at that rate.
 
     Raises:
-        ValueError: There is no rate to try, no validation data, or every trial diverged.
+        ValueError: There is no rate to try, no validation data, every trial diverged, or
+            `TUNING_SEED` is among the seeds.
     """
     if not len(rates):
         raise ValueError("`rates` is empty; give at least one learning rate to try.")
-    if fit_arguments.get("validation_data") is None:
-        raise ValueError("`validation_data` is missing; the rates are compared by its loss.")
-    losses = [
-        training.sweep(lambda rate=rate: build(rate), data, [seed], **fit_arguments).history[
-            "val_loss"
-        ][0, -1]
-        for rate in rates
-    ]
-    if not np.isfinite(losses).any():
+    if TUNING_SEED in seeds:
         raise ValueError(
-            f"Every learning rate of {', '.join(map(str, rates))} diverged; try smaller ones."
+            f"Seed {TUNING_SEED} chooses the learning rate and may not be reported; "
+            f"received seeds={tuple(seeds)}. Leave it out."
         )
-    return rates[int(np.nanargmin(np.where(np.isfinite(losses), losses, np.nan)))]
+    losses = []
+    with Template() as template:
+        for rate in rates:
+            trial = training.sweep(
+                lambda rate=rate: build(rate),
+                data,
+                [TUNING_SEED],
+                label=f"learning rate {rate:g}",
+                template=template,
+                **fit_arguments,
+            )
+            if "val_loss" not in trial.history:
+                raise ValueError(
+                    "There are no validation data, by whose loss the rates are compared. Pass "
+                    "`validation_data=(x_valid, y_valid)`."
+                )
+            losses.append(trial.history["val_loss"][0, -1])
+        if not np.isfinite(losses).any():
+            raise ValueError(
+                f"Every learning rate of {', '.join(map(str, rates))} diverged; try smaller ones."
+            )
+        best = rates[int(np.nanargmin(np.where(np.isfinite(losses), losses, np.nan)))]
+        return best, training.sweep(
+            lambda: build(best),
+            data,
+            seeds,
+            label=f"learning rate {best:g}",
+            template=template,
+            **fit_arguments,
+        )
