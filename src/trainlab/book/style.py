@@ -19,7 +19,8 @@ from trainlab.book import repository
 __all__ = ["BUDGET", "TAGS", "faults", "figures_without_alt", "main", "typed_numbers"]
 
 TAGS = {
-    "exercise", "hide-input", "nbval-check-output", "parameters", "quiz", "solution", "widget",
+    "exercise", "hide-cell", "hide-input", "nbval-check-output", "parameters", "quiz",
+    "remove-input", "solution", "widget",
 }  # fmt: skip
 # Cells with these tags come on top of the lesson and do not count against its budget.
 EXTRA_TAGS = {"exercise", "quiz", "solution", "widget"}
