@@ -17,9 +17,12 @@ __all__ = [
     "datasets",
     "diagnostics",
     "editions",
+    "exercises",
     "models",
     "plotting",
+    "quiz",
     "runtime",
     "training",
     "tuning",
+    "widgets",
 ]
