@@ -87,8 +87,8 @@ def scale_and_depth(scales, depths, signals, *, start=None, label="") -> Widget:
     for name, values in signals.items():
         values = _of_shape(values, (len(depths), len(scales)), name)
         with np.errstate(divide="ignore"):
-            exponent = np.nan_to_num(np.log10(values), nan=limit)
-        decades[name] = np.clip(exponent, -limit, limit)
+            exponent = np.nan_to_num(np.log10(values), nan=99, posinf=99, neginf=-99)
+        decades[name] = exponent
     at = int(np.argmin(np.abs(np.log(scales / (1 if start is None else start)))))
     axes = _Axes(
         (0, depths[-1]),
@@ -109,13 +109,14 @@ def scale_and_depth(scales, depths, signals, *, start=None, label="") -> Widget:
         f'height="{band[1] - band[0]:.1f}" fill="currentColor" fill-opacity=".1"/>',
         axes.draw(),
     ]
+    curves = []
     for number, name in enumerate(y):
-        drawing += [
-            _path(_line(x, row), number, "stroke-width:1;stroke-opacity:.16;stroke-dasharray:none")
+        curves += [
+            _path(_line(x, row), number, "stroke-width:1;stroke-opacity:.25;stroke-dasharray:none")
             for row in y[name][:: max(1, len(scales) // 8)]
         ]
-        drawing.append(_path(_line(x, y[name][at]), number, "stroke-width:3", "d"))
-    drawing.append(_legend(list(y)))
+        curves.append(_path(_line(x, y[name][at]), number, "stroke-width:3", "d"))
+    drawing += [axes.clipped("".join(curves)), _legend(list(y))]
     show = (
         "const paths=all('.d'),show=i=>{d.y.forEach((y,k)=>"
         "put(paths[k],{d:line(d.x,y[i])}));return d.t[i]};"
@@ -161,21 +162,21 @@ def function_and_slope(z, functions: Mapping) -> Widget:
     value, slope = (array[at] for array in pairs[first])
     caption = _function_caption(first, z[at], value, slope)
     x = _rounded(axes.x(z))
-    parts = [axes.draw()]
+    curves = []
     for number, values in enumerate(pairs[first]):
-        y = _rounded(axes.y(np.clip(values, bottom, top)))
-        parts.append(_path(_line(x, y), number, "stroke-width:2.5", "d"))
+        y = _rounded(axes.y(values))
+        curves.append(_path(_line(x, y), number, "stroke-width:2.5", "d"))
     for number, height in enumerate((value, slope)):
-        parts.append(_dot(x[at], axes.y(np.clip(height, bottom, top)), number))
-    parts.append(
+        curves.append(_dot(x[at], axes.y(height), number))
+    curves.append(
         f'<path class="t" d="{_tangent(axes, z[at], value, slope)}" '
         'stroke="currentColor" stroke-width="1.5" fill="none"/>'
     )
-    parts.append(_legend(["function", "its slope"]))
+    parts = [axes.draw(), axes.clipped("".join(curves)), _legend(["function", "its slope"])]
     # The same formulas as below in _tangent and in axes.x and axes.y.
     show = (
-        "const c=v=>Math.min(d.r[3],Math.max(d.r[2],v)),p=all('.d'),o=all('.o'),s=$('select'),"
-        "X=v=>+(d.b[0]+(v-d.r[0])*d.b[1]).toFixed(1),Y=v=>+(d.b[2]-(c(v)-d.r[2])*d.b[3]).toFixed(1),"
+        "const p=all('.d'),o=all('.o'),s=$('select'),"
+        "X=v=>+(d.b[0]+(v-d.r[0])*d.b[1]).toFixed(1),Y=v=>+(d.b[2]-(v-d.r[1])*d.b[3]).toFixed(1),"
         "n=(v,k)=>v.toFixed(k).replace('-','−'),"
         "show=i=>{const f=d.f[s.value],v=f[0][i],m=f[1][i],z=d.z[i];"
         "f.forEach((a,k)=>{put(p[k],{d:line(d.x,a.map(Y))});put(o[k],{cx:d.x[i],cy:Y(a[i])})});"
@@ -193,7 +194,7 @@ def function_and_slope(z, functions: Mapping) -> Widget:
         "x": x,
         "z": np.round(z, 3).tolist(),
         "f": {name: [_rounded(a, 3) for a in pair] for name, pair in pairs.items()},
-        "r": [z[0], z[-1], bottom, top],
+        "r": [z[0], bottom],
         "b": [_LEFT, axes.x_unit, _HEIGHT - _BOTTOM, axes.y_unit],
     }
     return _widget(
@@ -240,18 +241,14 @@ def paths_on_surface(x, y, loss, paths: Mapping, losses: Mapping, *, label="") -
     for name in paths:
         walk = _of_shape(paths[name], (points, 2), name)
         heights[name] = _of_shape(losses[name], (points,), name)
-        # A path that leaves the map runs along its edge.
-        walks[name] = [
-            _rounded(axes.x(np.clip(walk[:, 0], x[0], x[-1]))),
-            _rounded(axes.y(np.clip(walk[:, 1], y[0], y[-1]))),
-        ]
+        walks[name] = [_rounded(axes.x(walk[:, 0])), _rounded(axes.y(walk[:, 1]))]
     at = points - 1
     caption = _race_caption(at, {name: values[at] for name, values in heights.items()})
-    parts = [_contours(axes, x, y, loss), axes.draw()]
+    lines = [_contours(axes, x, y, loss)]
     for number, (across, down) in enumerate(walks.values()):
-        parts.append(_path(_line(across, down), number, "stroke-width:2.5", "d"))
-        parts.append(_dot(across[at], down[at], number))
-    parts.append(_legend(list(walks)))
+        lines.append(_path(_line(across, down), number, "stroke-width:2.5", "d"))
+        lines.append(_dot(across[at], down[at], number))
+    parts = [axes.draw(), axes.clipped("".join(lines)), _legend(list(walks))]
     # The still picture is the whole race, so the script takes the positions from it.
     show = (
         "const p=all('.d'),o=all('.o'),w=[...p].map(e=>e.getAttribute('d').split(/[ML]/).slice(1)),"
@@ -279,11 +276,20 @@ class _Axes:
         self.y_unit = (_HEIGHT - _TOP - _BOTTOM) / (ylim[1] - ylim[0])
         self.xlabel, self.xticks, self.yticks = xlabel, xticks, yticks
 
+    # What lies outside the frame is cut off there; far outside, numbers need not be exact.
     def x(self, value):
-        return _LEFT + (value - self.xlim[0]) * self.x_unit
+        return np.clip(_LEFT + (value - self.xlim[0]) * self.x_unit, -999, 999)
 
     def y(self, value):
-        return _HEIGHT - _BOTTOM - (value - self.ylim[0]) * self.y_unit
+        return np.clip(_HEIGHT - _BOTTOM - (value - self.ylim[0]) * self.y_unit, -999, 999)
+
+    def clipped(self, drawing) -> str:
+        """Return a drawing that ends at the frame: an svg inside an svg cuts, and needs no id."""
+        x, y, width, height = _LEFT, _TOP, _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+        return (
+            f'<svg x="{x}" y="{y}" width="{width}" height="{height}" overflow="hidden" '
+            f'viewBox="{x} {y} {width} {height}">{drawing}</svg>'
+        )
 
     def draw(self) -> str:
         bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
@@ -394,8 +400,7 @@ def _contours(axes, x, y, loss) -> str:
 def _tangent(axes, z, value, slope) -> str:
     half = 1.2 / np.hypot(1, slope)
     ends = np.array([-half, half])
-    heights = np.clip(value + slope * ends, *axes.ylim)
-    return _line(_rounded(axes.x(z + ends)), _rounded(axes.y(heights)))
+    return _line(_rounded(axes.x(z + ends)), _rounded(axes.y(value + slope * ends)))
 
 
 def _line(x, y) -> str:
@@ -430,8 +435,8 @@ def _power(exponent) -> str:
 
 
 def _size(exponent, limit) -> str:
-    if abs(exponent) == limit:
-        return ("over " if exponent > 0 else "under ") + _power(int(exponent))
+    if abs(exponent) > limit:
+        return ("over " if exponent > 0 else "under ") + _power(limit if exponent > 0 else -limit)
     value = 10.0**exponent
     if 0.01 <= value < 1000:
         return f"× {value:.2g}" if value < 100 else f"× {value:.0f}"
