@@ -11,7 +11,7 @@ from trainlab.quiz import Quiz
 CHAPTERS = sorted(Path(__file__).parents[1].glob("chapters/[0-9]*.ipynb"))
 QUESTION = {
     "question": "Is 1 < 2 & 2 < 3?",
-    "answers": {"yes": "It is.", "no": "Look again."},
+    "answers": {"yes": "It is.", "no": "2 > 1 & 3 > 2."},
     "right": "yes",
 }
 
@@ -26,7 +26,7 @@ def test_every_answer_opens_without_a_script_and_has_feedback():
     answers = list(body.iter("details"))
     assert [answer.find("summary").text for answer in answers] == ["yes", "no"]
     replies = ["".join(answer.find("div").itertext()) for answer in answers]
-    assert replies == ["✓ right It is.", "✗ not this one Look again."]
+    assert replies == ["✓ right It is.", "✗ not this one 2 > 1 & 3 > 2."]
     assert not list(body.iter("script"))
 
 
@@ -41,6 +41,7 @@ def test_text_is_escaped_and_repeats_exactly():
     first, second = (Quiz([QUESTION])._repr_mimebundle_() for _ in range(2))
     assert first == second
     assert "1 &lt; 2 &amp; 2 &lt; 3" in first["text/html"]
+    assert "2 &gt; 1 &amp; 3 &gt; 2." in first["text/html"]
     assert "1. Is 1 < 2 & 2 < 3?\n   a) yes\n      ✓ It is." in first["text/plain"]
 
 
