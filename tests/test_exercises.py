@@ -12,6 +12,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from trainlab import exercises
+from trainlab.exercises import checking
 from trainlab.exercises.feedback import Feedback
 
 CHAPTERS = sorted(Path(__file__).parents[1].glob("chapters/[0-9]*.ipynb"))
@@ -184,3 +185,10 @@ def test_feedback_is_a_card_and_text():
     bundle = feedback._repr_mimebundle_()
     assert "1 &lt; 2 &amp; so on" in bundle["text/html"]
     assert bundle["text/plain"].startswith("✗ not yet right  02.tanh-step")
+
+
+def test_checker_that_stumbles_over_an_answer_says_so_kindly(monkeypatch):
+    monkeypatch.setitem(checking._CHECKERS, "02.stumbles", lambda answer: answer["missing"])
+    feedback = exercises.check("02.stumbles", {"other": 1})
+    assert feedback.verdict == "not yet right"
+    assert "could not use your answer, {'other': 1}: KeyError" in feedback.message
