@@ -26,7 +26,8 @@ CHAPTERS = [
 ]
 PACKAGE = [
     str(path)
-    for path in sorted(Path("src/trainlab").glob("*"))
+    for folder in ("", "exercises")
+    for path in sorted(Path("src/trainlab", folder).glob("*"))
     if path.suffix in (".py", ".mplstyle")
 ]
 TOOLS = sorted(map(str, Path("src/trainlab/book").glob("*.py")))

@@ -35,7 +35,7 @@ _ALLOWED = re.compile(
     rf"""
       (?<![\d.])(?:19|20)\d\d(?![\d.])              # a year
     | \b[Cc]hapters?\s\d\d(?:(?:,\s|\sand\s|\sto\s)\d\d)*   # chapters of this book
-    | ^\s*\d+\.\s                                   # a numbered list
+    | ^(?:\#+\s)?\s*\d+\.\s                         # a numbered list or heading
     | \b\d+\s?×\s?\d+\b                             # the size of an image
     | \b\d+/\d+\b                                   # a fraction that follows from an equation
     | \b\d[\d,]*(?:\s(?:to|and|or)\s\d[\d,]*)?[\s-](?:[A-Za-z]+[\s-]){{0,2}}(?:{_SETTINGS})\b

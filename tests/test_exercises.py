@@ -1,0 +1,194 @@
+"""Every exercise of every chapter: starters are unsolved, solutions right, mistakes get a hint.
+
+The cells are taken from the chapters; a new exercise needs only its mistakes in the table below.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+from trainlab import exercises
+from trainlab.exercises import checking
+from trainlab.exercises.feedback import Feedback
+
+CHAPTERS = sorted(Path(__file__).parents[1].glob("chapters/[0-9]*.ipynb"))
+
+# What a learner may well answer, and words of the hint that it must get. An answer is an
+# expression over the names of the chapter's imports, its starter and its solution.
+MISTAKES = {
+    "02.tanh-step": [
+        ("lambda delta, W, a: (delta @ W.T) * a * (1 - a)", "slope of the sigmoid"),
+        ("lambda delta, W, a: (delta @ W.T) * (1 - np.tanh(a) ** 2)", "applied twice"),
+        ("lambda delta, W, a: delta @ W.T", "slope is missing"),
+        ("lambda delta, W, a: delta @ W", "raised ValueError"),
+        ("lambda delta, W, a: delta", "should have shape"),
+        ("lambda delta, W, a: 2 * (delta @ W.T)", "numbers are not"),
+        ("lambda delta, W: delta", "raised TypeError"),
+        ("0.5", "should be a function"),
+    ],
+    "02.clip-by-global-norm": [
+        ("lambda g, c: [np.clip(g_i, -c, c) for g_i in g]", "clipping by value"),
+        (
+            "lambda g, c: [g_i * min(1, c / np.linalg.norm(g_i)) for g_i in g]",
+            "by its own norm",
+        ),
+        (
+            "lambda g, c: [g_i * c / np.sqrt(sum(np.sum(h**2) for h in g)) for g_i in g]",
+            "below c have been changed",
+        ),
+        ("lambda g, c: [g_i * c / sum(np.sum(h**2) for h in g) for g_i in g]", "root is missing"),
+        ("lambda g, c: g", "Nothing was clipped"),
+        ("lambda g, c: sum(g_i.sum() for g_i in g)", "list of 2 arrays"),
+        ("lambda g, c: [g_i.__imul__(c / 26) for g_i in g]", "changes what it was given"),
+    ],
+    "02.predict-the-factor": [
+        ("(0.64, measured)", "that is χ"),
+        ("(1.131, measured)", "slope is missing"),
+        ("(0.8**30, measured)", "the whole net"),
+        ("(prediction, measured**30)", "take the root"),
+        ("(prediction, 1 / measured)", "upside down"),
+        ("(prediction, 5)", "not what these kernels do"),
+        ("0.8", "the pair"),
+        ("('much', measured)", "should be one number"),
+    ],
+    "03.he-uniform": [
+        (
+            "lambda rng, n, m: rng.uniform(-np.sqrt(2 / n), np.sqrt(2 / n), (n, m))",
+            "√3 times as wide",
+        ),
+        ("lambda rng, n, m: rng.uniform(-np.sqrt(3 / n), np.sqrt(3 / n), (n, m))", "LeCun's"),
+        (
+            "lambda rng, n, m: np.sqrt(6 / (n + m)) * rng.uniform(-1, 1, (n, m))",
+            "Glorot's rule",
+        ),
+        ("lambda rng, n, m: rng.normal(0, np.sqrt(2 / n), (n, m))", "rng.uniform"),
+        ("lambda rng, n, m: rng.uniform(0, np.sqrt(6 / n), (n, m))", "around zero"),
+        ("lambda rng, n, m: rng.uniform(-1, 1, (m, n))", "should have shape"),
+        ("lambda rng, n, m: np.zeros((n, m))", "alike"),
+    ],
+    "03.fix-fifty-layers": [
+        ("'he_normal'", "halves the mean square"),
+        ("'glorot_uniform'", "straight line"),
+        ("keras.initializers.VarianceScaling(0.625)", "divide"),
+        ("'zeros'", "No signal is left"),
+        ("'best'", "knows no such initializer"),
+    ],
+    "03.predict-the-spread": [
+        ("(1, measured)", "straight line"),
+        ("(2**-50, measured)", "mean square"),
+        ("(0.7, measured)", "power of fifty"),
+        ("(prediction, measured**2)", "compared variances"),
+        ("(prediction, 1 / measured)", "upside down"),
+        (
+            "(prediction, np.linalg.multi_dot([start, *glorot_kernels]).std() / start.std())",
+            "ReLU is missing",
+        ),
+        ("(0, measured)", "positive share"),
+    ],
+}
+
+
+def cells_of(path):
+    """Return the chapter's imports and the source of each starter with that of its solution."""
+    imports, found = [], {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        tags = cell.metadata.get("tags", [])
+        if "exercise" in tags:
+            (exercise_id,) = re.findall(r'exercises\.check\(\s*"([^"]+)"', cell.source)
+            found[exercise_id] = [cell.source]
+        elif "solution" in tags:
+            found[exercise_id].append(cell.source)
+        elif not found:
+            tree = ast.parse(TransformerManager().transform_cell(cell.source))
+            imports += [
+                ast.unparse(node)
+                for node in tree.body
+                if isinstance(node, (ast.Import, ast.ImportFrom))
+            ]
+    return "\n".join(imports), found
+
+
+def run(source, namespace):
+    """Run a cell and return the value of its last line, as a notebook does."""
+    tree = ast.parse(source)
+    last = tree.body.pop()
+    exec(compile(tree, "cell", "exec"), namespace)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), namespace)
+
+
+@pytest.fixture(scope="module", params=CHAPTERS, ids=lambda path: path.stem)
+def chapter(request):
+    """Run a chapter's starters and solutions; return its id, feedback and names, by exercise."""
+    imports, found = cells_of(request.param)
+    namespace = {}
+    exec(imports, namespace)
+    results = {}
+    for exercise_id, (starter, solution) in found.items():
+        feedback = [run(source, namespace) for source in (starter, solution)]
+        results[exercise_id] = (*feedback, dict(namespace))
+    return request.param.name[:2], results
+
+
+def test_chapter_has_three_exercises_or_more_with_their_mistakes(chapter):
+    number, results = chapter
+    assert len(results) >= 3
+    assert all(name.startswith(number + ".") and MISTAKES.get(name) for name in results)
+    assert any(".predict-" in name for name in results)
+
+
+def test_starter_is_unsolved_and_solution_is_right(chapter):
+    for starter, solution, _ in chapter[1].values():
+        assert starter.verdict == "not solved yet", starter
+        assert solution.verdict == "solved", solution
+
+
+def test_mistake_is_told_from_the_others(chapter):
+    for name, (_, _, namespace) in chapter[1].items():
+        messages = []
+        for answer, word in MISTAKES[name]:
+            feedback = exercises.check(name, eval(answer, dict(namespace)))
+            assert feedback.verdict == "not yet right", (answer, feedback)
+            assert word in feedback.message, (answer, feedback)
+            messages.append(re.sub(r"-?[\d.]+(e-?\d+)?", "", feedback.message))
+        assert len(set(messages)) == len(messages)
+
+
+def test_half_an_answer_is_unsolved(chapter):
+    for name in filter(lambda name: ".predict-" in name, chapter[1]):
+        noted = exercises.check(name, (0.5, ...))
+        assert noted.verdict == "not solved yet"
+        assert "0.5 is noted" in noted.message
+        assert "before you measure" in exercises.check(name, (..., 0.5)).message
+
+
+@pytest.mark.parametrize("answer", [None, ..., [None], "text", object(), {}, 1 + 2j, float("nan")])
+@pytest.mark.parametrize("name", MISTAKES)
+def test_odd_answer_is_never_right_and_never_raises(name, answer):
+    assert exercises.check(name, answer).verdict != "solved"
+
+
+def test_unknown_exercise_raises_and_names_the_known():
+    with pytest.raises(ValueError, match=r"no exercise '02\.tan-step'.*02\.tanh-step"):
+        exercises.check("02.tan-step", 1)
+    with pytest.raises(ValueError, match=r"no exercise '99\.none'"):
+        exercises.check("99.none", 1)
+
+
+def test_feedback_is_a_card_and_text():
+    feedback = Feedback("02.tanh-step", "not yet right", "1 < 2 & so on")
+    bundle = feedback._repr_mimebundle_()
+    assert "1 &lt; 2 &amp; so on" in bundle["text/html"]
+    assert bundle["text/plain"].startswith("✗ not yet right  02.tanh-step")
+
+
+def test_checker_that_stumbles_over_an_answer_says_so_kindly(monkeypatch):
+    monkeypatch.setitem(checking._CHECKERS, "02.stumbles", lambda answer: answer["missing"])
+    feedback = exercises.check("02.stumbles", {"other": 1})
+    assert feedback.verdict == "not yet right"
+    assert "could not use your answer, {'other': 1}: KeyError" in feedback.message

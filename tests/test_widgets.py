@@ -1,0 +1,139 @@
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from trainlab import widgets
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def scale_and_depth():
+    scales, depths = np.geomspace(0.3, 5, 33), np.arange(2, 51, 4)
+    forward = np.minimum(scales ** depths[:, None], 0.9)
+    return widgets.scale_and_depth(
+        scales, depths, {"forward": forward, "backward": scales ** depths[:, None]}
+    )
+
+
+def function_and_slope():
+    z = np.linspace(-5, 5, 121)
+    return widgets.function_and_slope(
+        z, {f"f{k}": (np.tanh(k * z), k * (1 - np.tanh(k * z) ** 2)) for k in range(1, 12)}
+    )
+
+
+def paths_on_surface():
+    x, y = np.linspace(-2, 2, 80), np.linspace(-1, 3, 80)
+    loss = (1 - x) ** 2 + 100 * (y[:, None] - x**2) ** 2
+    steps = np.linspace(0, 1, 151)
+    paths = {f"optimizer {k}": np.stack([steps, steps**k], axis=1) for k in range(1, 7)}
+    return widgets.paths_on_surface(x, y, loss, paths, dict.fromkeys(paths, steps))
+
+
+KINDS = [scale_and_depth, function_and_slope, paths_on_surface]
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+def kind(request):
+    return request.param
+
+
+def test_widget_weighs_less_than_40_kb(kind):
+    assert len(kind().html.encode()) < 40_000
+
+
+def test_widget_repeats_exactly(kind):
+    assert kind() == kind()
+
+
+def test_widgets_of_one_page_do_not_share_a_name():
+    html = "".join(kind().html for kind in KINDS)
+    names = re.findall(r'data-widget="([0-9a-f]{12})" role', html)
+    assert len(set(names)) == len(KINDS)
+    assert " id=" not in html
+
+
+def test_widget_asks_no_other_host_and_needs_no_style_sheet(kind):
+    html = kind().html.replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"https?:|//|@import|<link|src=", html)
+
+
+def test_still_picture_is_whole_without_scripts(kind):
+    widget = kind()
+    svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", widget.html)[0])
+    assert svg.get("role") == "img"
+    assert len(svg.get("aria-label")) > 20
+    drawn = [path for path in svg.iter(SVG + "path") if path.get("class") == "d"]
+    assert len(drawn) >= 2
+    assert all(path.get("d").count("L") >= 10 for path in drawn)
+    assert widget.caption in re.search(r"<output.*?>(.*)</output>", widget.html)[1]
+    # A slider that nothing answers to is not shown.
+    assert re.search(r"<div hidden><label.*<input type=\"range\"", widget.html)
+    assert ElementTree.fromstring(widget.svg).tag == SVG + "svg"
+
+
+def test_curves_are_cut_at_the_frame_and_the_rest_lies_inside_the_picture(kind):
+    svg = ElementTree.fromstring(kind().svg)
+    (frame,) = svg.findall(SVG + "svg")
+    assert frame.get("overflow") == "hidden"
+    assert {path.get("class") for path in frame} >= {"d"}
+    assert not [path for path in svg.findall(SVG + "path") if path.get("class")]
+    for text in svg.iter(SVG + "text"):
+        assert 0 <= float(text.get("x")) <= 480
+        assert 0 <= float(text.get("y")) <= 320
+
+
+def test_scale_and_depth_says_what_it_shows():
+    caption = scale_and_depth().caption
+    assert caption.startswith("Scale 1.0")
+    assert "after 50 layers: forward × 0.9, backward × " in caption
+
+
+def test_scale_and_depth_takes_zero_and_infinity():
+    widget = widgets.scale_and_depth([0.5, 2], [0, 1], {"signal": [[1, 1], [0, np.inf]]}, start=2)
+    assert "signal over 10⁸" in widget.caption
+    assert "signal under 10⁻⁸" in widget.html
+
+
+def test_function_and_slope_draws_a_tangent_that_touches():
+    z = np.linspace(-4, 4, 81)
+    svg = widgets.function_and_slope(z, {"line": (z / 2, np.full(81, 0.5))}).svg
+    tangent = re.search(r'class="t" d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"', svg)
+    x0, y0, x1, y1 = map(float, tangent.groups())
+    unit = (480 - 62 - 12) / 8, (320 - 34 - 46) / 5
+    assert (y0 - y1) / unit[1] == pytest.approx(0.5 * (x1 - x0) / unit[0], rel=0.01)
+
+
+def test_paths_end_where_the_optimizer_ends():
+    widget = paths_on_surface()
+    assert widget.caption.startswith("Step 150, loss: optimizer 1 1, ")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda: widgets.scale_and_depth([1, 2], [1, 2, 3], {"forward": np.ones((2, 3))}),
+            r"'forward' has shape \(2, 3\); the figure needs \(3, 2\)",
+        ),
+        (
+            lambda: widgets.function_and_slope([0, 1], {"f": ([0, 1], [0])}),
+            r"'f' has shape \(1,\); the figure needs \(2,\)",
+        ),
+        (
+            lambda: widgets.paths_on_surface([0, 1], [0, 1], np.eye(2), {"a": 0}, {"b": 0}),
+            "both need the same names",
+        ),
+        (
+            lambda: widgets.function_and_slope(
+                np.linspace(-3, 3, 4001), {"f": (np.zeros(4001), np.zeros(4001))}
+            ),
+            "would weigh",
+        ),
+    ],
+)
+def test_bad_argument_raises(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
