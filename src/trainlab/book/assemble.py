@@ -26,6 +26,10 @@ from trainlab.book import card, contents, repository
 __all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
 
 
+# Where index.md wants the map of the course.
+MAP_MARK = "<!-- course map -->"
+
+
 class AssembleError(RuntimeError):
     """The site could not be built; the message holds the builder's warnings."""
 
@@ -52,11 +56,10 @@ def stage(root: Path, edition_folder: Path) -> Path:
         )
     for name in ("_toc.yml", "references.bib"):
         shutil.copy(root / name, staged / name)
-    (staged / "index.md").write_text(
-        (root / "index.md")
-        .read_text()
-        .replace("<!-- course map -->", contents.course_map(root, claims_found, report))
-    )
+    index = (root / "index.md").read_text()
+    if MAP_MARK in index:
+        index = index.replace(MAP_MARK, contents.course_map(root, claims_found, report))
+    (staged / "index.md").write_text(index)
     (staged / "pages" / "misconceptions.md").write_text(
         contents.misconceptions_page(root, claims_found)
     )

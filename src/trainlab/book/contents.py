@@ -24,6 +24,7 @@ __all__ = [
     "heading_of",
     "misconceptions_page",
     "provenance",
+    "title_of",
     "verdicts",
 ]
 
@@ -39,28 +40,42 @@ def chapters_in_toc(root: Path) -> list[str]:
     return [Path(file).name for file in files if file.startswith("chapters/")]
 
 
+def title_of(notebook: Path) -> str:
+    """Return the title of a chapter, which opens its first cell.
+
+    Raises:
+        ContentsError: It does not.
+    """
+    return _found_in(notebook, title=r"\A# (.+?)$")["title"]
+
+
 def heading_of(notebook: Path) -> dict[str, str]:
     """Return what a chapter's first cell says: its `title`, its `question` and the `time` it takes.
 
     Raises:
         ContentsError: One of them is missing.
     """
+    found = _found_in(
+        notebook,
+        title=r"\A# (.+?)$",
+        question=r"\*\*The question of this chapter:\*\*\s*(.+?)\n\n",
+        time=r"Allow (about .+?)\.",
+    )
+    found["question"] = found["question"][0].upper() + found["question"][1:]
+    return found
+
+
+def _found_in(notebook: Path, **patterns: str) -> dict[str, str]:
     source = nbformat.read(notebook, as_version=4).cells[0].source
-    patterns = {
-        "title": r"^# (.+?)$",
-        "question": r"\*\*The question of this chapter:\*\*\s*(.+?)\n\n",
-        "time": r"Allow (about .+?)\.",
-    }
     found = {}
     for name, pattern in patterns.items():
         match = re.search(pattern, source, re.DOTALL | re.MULTILINE)
         if match is None:
             raise ContentsError(
-                f"{notebook.name}: its first cell has no {name}. The map of the course expects "
-                "`# Title`, `**The question of this chapter:** …?` and `Allow about an hour.`"
+                f"{notebook.name}: its first cell has no {name}. Expected are `# Title`, "
+                "`**The question of this chapter:** …?` and `Allow about an hour.`"
             )
         found[name] = " ".join(match[1].split())
-    found["question"] = found["question"][0].upper() + found["question"][1:]
     return found
 
 
@@ -148,7 +163,7 @@ def misconceptions_page(root: Path, claims: dict) -> str:
         own = entries.get(chapter, [])
         if not own:
             continue
-        title = heading_of(root / "chapters" / f"{chapter}.ipynb")["title"]
+        title = title_of(root / "chapters" / f"{chapter}.ipynb")
         lines += ["", f"## {title}"]
         for entry in own:
             lines += ["", f"### “{entry['says']}”", "", entry["holds"].strip(), ""]

@@ -214,7 +214,7 @@ def main(arguments=None) -> None:
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
         claims, report = gather(options.notebooks, options.reports, created)
-        titles = {path.stem: contents.heading_of(path)["title"] for path in options.notebooks}
+        titles = {path.stem: contents.title_of(path) for path in options.notebooks}
     except (LedgerError, contents.ContentsError) as error:
         sys.exit(f"\n✗ {error}\n")
     pages = options.output / "pages"

@@ -134,6 +134,7 @@ def _accessible(page: str) -> str:
         r"\1",
         page,
     )
+    page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     # All of a page belongs to a landmark.
     page = page.replace(
         '<div id="pst-skip-link" class="skip-link d-print-none">',
