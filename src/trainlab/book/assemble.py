@@ -140,6 +140,7 @@ def main(arguments=None) -> None:
         pages = build(stage(Path.cwd(), edition_folder))
     except (AssembleError, contents.ContentsError) as error:
         sys.exit(f"\n✗ {error}\n")
+    shutil.copy(edition_folder / "claims.json", pages / "claims.json")
     swap_in(pages, edition_folder / "site")
     print(f"✓ {edition_folder / 'site' / 'index.html'}")
 

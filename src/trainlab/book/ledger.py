@@ -126,7 +126,7 @@ def ledger_page(claims: dict, titles: dict[str, str]) -> str:
         "with the text stops the build, so a page that you can read is a page that was checked.",
         "",
         f"Measured {claims['created'][:10]} on {claims['device']}, {claims['cores']} cores, with "
-        f"{versions}. The same list for programs: `claims.json`, beside this site's folder.",
+        f'{versions}. The same list for programs: <a href="../claims.json">claims.json</a>.',
         "",
         '<form class="ledger-filter pst-js-only" aria-label="Filter the claims">'
         + _choice("chapter", titles)
@@ -139,7 +139,7 @@ def ledger_page(claims: dict, titles: dict[str, str]) -> str:
             "",
             f"## {title}",
             "",
-            f'<table class="ledger" data-chapter="{chapter}"><thead><tr><th>Verdict</th>'
+            f'<table class="table ledger" data-chapter="{chapter}"><thead><tr><th>Verdict</th>'
             f"<th>Claim</th><th>Measured</th><th>Criterion</th></tr></thead><tbody>{rows}</tbody>"
             "</table>",
         ]
@@ -165,7 +165,8 @@ def _row(claim: dict) -> str:
         escape(claim_card.measured(claim) + (f" ({seeds})" if seeds else "")),
         escape(claim["criterion"]),
     ]
-    text = "".join(f"<td>{cell}</td>" for cell in cells)
+    labels = ("", "", ' data-label="Measured"', ' data-label="Criterion"')
+    text = "".join(f"<td{label}>{cell}</td>" for label, cell in zip(labels, cells, strict=True))
     return f'<tr data-verdict="{claim["verdict"]}">{text}</tr>'
 
 
