@@ -155,10 +155,10 @@ def test_next_walks_through_the_book_and_previous_back(tab):
     tab.goto("index.html")
     for name in order[1:]:
         tab.locator("a.right-next").click()
-        assert urlsplit(tab.url).path == f"{site.BASE}{name}.html"
+        tab.wait_for_url(f"**{site.BASE}{name}.html", timeout=10_000)
     assert tab.locator("a.right-next").count() == 0
     tab.locator("a.left-prev").click()
-    assert urlsplit(tab.url).path == f"{site.BASE}{order[-2]}.html"
+    tab.wait_for_url(f"**{site.BASE}{order[-2]}.html", timeout=10_000)
 
 
 @pytest.mark.parametrize("chapter", [site.CHAPTERS[0], site.CHAPTERS[-1]])
@@ -241,6 +241,7 @@ def test_ledger_is_filtered_by_keyboard_and_address(tab):
     assert shown.count() == supported
     tab.goto(f"chapters/{site.CHAPTERS[0]}.html")
     tab.locator(".provenance a").click()
+    tab.wait_for_url("**/ledger.html?chapter=*")
     own = tab.locator(f'table[data-chapter="{site.CHAPTERS[0]}"] tbody tr').count()
     assert shown.count() == own
     shown.first.locator("a").click()
@@ -264,7 +265,7 @@ def test_missing_address_shows_a_page_that_works(tab):
     assert tab.evaluate("document.styleSheets.length") > 0
     assert tab.evaluate("[...document.styleSheets].every((sheet) => sheet.cssRules.length > 0)")
     tab.locator("article a").first.click()
-    assert tab.locator(".course-map").is_visible()
+    tab.locator(".course-map").wait_for(state="visible")
 
 
 def _page(path):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyBboxPatch
+from matplotlib.patches import Circle, FancyBboxPatch, PathPatch
+from matplotlib.path import Path as Bezier
 
 __all__ = ["draw"]
 
@@ -18,18 +19,18 @@ def draw(claims: dict, path: Path) -> None:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 1200), ylim=(0, 630), aspect="equal")
     axes.axis("off")
-    axes.add_patch(
-        FancyBboxPatch((80, 440), 90, 90, boxstyle="round,pad=0,rounding_size=20", fc="#0b7289")
-    )
-    axes.plot([98, 108, 124, 152], [510, 480, 464, 458], color="white", lw=6)
-    axes.plot([140, 140], [475, 510], color="#ffc46b", lw=5)
-    axes.text(80, 355, "Training Deep Networks,\nMeasured", color="white", size=48, weight="bold",
+    paper = "round,pad=0,rounding_size=20"
+    axes.add_patch(FancyBboxPatch((80, 462), 90, 90, boxstyle=paper, fc="#0b7289", ec="none"))
+    falling = Bezier([(98, 532), (104, 504), (117, 487), (153, 485)], [1, 4, 4, 4])
+    axes.add_patch(PathPatch(falling, fc="none", ec="white", lw=5, capstyle="round"))
+    axes.plot([131, 149, 140, 140, 131, 149], [524, 524, 524, 500, 500, 500], color="#ffc46b", lw=4)
+    axes.text(80, 338, "Training Deep Networks,\nMeasured", color="white", size=48, weight="bold",
               va="center", linespacing=1.25)  # fmt: skip
     axes.text(
         80, 215, "Every empirical sentence is checked by the build.", color="#cfe3ea", size=26
     )
     for number, claim in enumerate(claims["claims"]):
         column, row = number % 52, number // 52
-        centre = (90 + 20 * column, 150 - 22 * row)
+        centre = (90 + 20 * column, 140 - 22 * row)
         axes.add_patch(Circle(centre, 7, color=_COLOURS[claim["verdict"]]))
     figure.savefig(path, format="png", metadata={"Software": None})
