@@ -71,7 +71,7 @@ def test_ledger_page_links_every_claim_to_its_card(tmp_path):
     page = ledger.ledger_page(found, {"02_one": "Chapter 02"})
     for id in ("02-a", "02-b"):
         assert f"../chapters/02_one.html#claim-{id}" in page
-    assert "A &#124; B" in page  # a bar in a statement does not break the table
+    assert "<td>" in page and "A | B" in page  # the table is HTML, which a bar does not break
 
 
 def test_report_page_lists_every_chapter(tmp_path):

@@ -39,7 +39,8 @@ class Book:
         toc = {"format": "jb-book", "root": "index", "parts": [{"caption": "All", "chapters": [
             {"file": f"chapters/{name}"} for name in CHAPTERS
         ] + [{"file": f"pages/{path.stem}"} for path in sorted((ROOT / "pages").glob("*.md"))]
-          + [{"file": "pages/ledger"}, {"file": "pages/run_report"}]}]}  # fmt: skip
+          + [{"file": f"pages/{name}"} for name in ("ledger", "run_report", "misconceptions")]
+        }]}  # fmt: skip
         (folder / "_toc.yml").write_text(json.dumps(toc))
         (folder / "chapters").mkdir()
         for name in CHAPTERS:

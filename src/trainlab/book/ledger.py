@@ -9,18 +9,19 @@ import argparse
 import datetime
 import json
 import sys
-from collections import Counter
+from html import escape
 from pathlib import Path
 
 import nbformat
 
 from trainlab import claim_card
+from trainlab.book import charts, contents
 from trainlab.claims import MIME_TYPE as CLAIM_MIME_TYPE
 from trainlab.editions import MIME_TYPE as RUN_MIME_TYPE
 
 __all__ = [
+    "VERDICTS",
     "LedgerError",
-    "chapter_title",
     "claims_of",
     "gather",
     "ledger_page",
@@ -32,6 +33,9 @@ __all__ = [
 
 class LedgerError(RuntimeError):
     """An executed chapter's claims cannot be entered; the message names chapter and claim."""
+
+
+VERDICTS = ("supported", "refuted", "inconclusive")
 
 
 def _records(notebook, mime_type):
@@ -107,55 +111,71 @@ def gather(notebooks: list[Path], reports: list[Path], created: str) -> tuple[di
     )
 
 
-def chapter_title(path: Path) -> str:
-    """Return the text of a notebook's first heading."""
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            return cell.source.splitlines()[0].removeprefix("# ")
-    raise LedgerError(f"{path}: its first cell is not a heading of the form `# Title`.")
-
-
 def ledger_page(claims: dict, titles: dict[str, str]) -> str:
-    """Return the ledger as a MyST page: every claim with its verdict and a link to its card."""
-    counts = Counter(claim["verdict"] for claim in claims["claims"])
-    summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in counts)
+    """Return the ledger as a MyST page: every claim with its verdict and a link to its card.
+
+    The tables can be filtered by chapter and verdict where scripts run (`assets/ledger.js`).
+    """
+    versions = ", ".join(f"{name} {version}" for name, version in claims["versions"].items())
+    found = [name for name in VERDICTS if any(c["verdict"] == name for c in claims["claims"])]
     lines = [
         "# The ledger",
         "",
         f"Every empirical sentence of this edition ({claims['edition']}) with what the build "
-        f"measured: {summary}. A sentence whose measurement disagrees with the text stops the "
-        "build, so a page that you can read is a page that was checked.",
+        f"measured: {contents.verdicts(claims['claims'])}. A sentence whose measurement disagrees "
+        "with the text stops the build, so a page that you can read is a page that was checked.",
         "",
         f"Measured {claims['created'][:10]} on {claims['device']}, {claims['cores']} cores, with "
-        + ", ".join(f"{name} {version}" for name, version in claims["versions"].items())
-        + ". The same list for programs: `claims.json`, beside this site's folder.",
+        f'{versions}. The same list for programs: <a href="../claims.json">claims.json</a>.',
+        "",
+        '<form class="ledger-filter pst-js-only" aria-label="Filter the claims">'
+        + _choice("chapter", titles)
+        + _choice("verdict", {name: name for name in found})
+        + '<output aria-live="polite"></output></form>',
     ]
     for chapter, title in titles.items():
+        rows = "".join(_row(claim) for claim in claims["claims"] if claim["chapter"] == chapter)
         lines += [
             "",
             f"## {title}",
             "",
-            "| Verdict | Claim | Measured | Criterion |",
-            "| --- | --- | --- | --- |",
+            f'<table class="table ledger" data-chapter="{chapter}"><thead><tr><th>Verdict</th>'
+            f"<th>Claim</th><th>Measured</th><th>Criterion</th></tr></thead><tbody>{rows}</tbody>"
+            "</table>",
         ]
-        for claim in claims["claims"]:
-            if claim["chapter"] != chapter:
-                continue
-            link = f"../chapters/{chapter}.html#{claim_card.anchor(claim['id'])}"
-            measured = claim_card.measured(claim)
-            cells = [
-                claim_card.badge(claim),
-                f'<a href="{link}">{claim["statement"]}</a><br><code>{claim["id"]}</code>',
-                measured + (f" ({claim_card.seeds(claim)})" if claim_card.seeds(claim) else ""),
-                claim["criterion"],
-            ]
-            lines.append("| " + " | ".join(cell.replace("|", "&#124;") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
+def _choice(name: str, options: dict[str, str]) -> str:
+    listed = "".join(
+        f'<option value="{value}">{escape(text)}</option>' for value, text in options.items()
+    )
+    return (
+        f'<label>{name.capitalize()} <select name="{name}"><option value="">all</option>{listed}'
+        "</select></label>"
+    )
+
+
+def _row(claim: dict) -> str:
+    link = f"../chapters/{claim['chapter']}.html#{claim_card.anchor(claim['id'])}"
+    seeds = claim_card.seeds(claim)
+    cells = [
+        claim_card.badge(claim),
+        f'<a href="{link}">{escape(claim["statement"])}</a><br><code>{claim["id"]}</code>',
+        escape(claim_card.measured(claim) + (f" ({seeds})" if seeds else "")),
+        escape(claim["criterion"]),
+    ]
+    labels = ("", "", ' data-label="Measured"', ' data-label="Criterion"')
+    text = "".join(f"<td{label}>{cell}</td>" for label, cell in zip(labels, cells, strict=True))
+    return f'<tr data-verdict="{claim["verdict"]}">{text}</tr>'
+
+
 def report_page(report: dict, titles: dict[str, str]) -> str:
-    """Return the run report as a MyST page: time and memory of every chapter."""
+    """Return the run report as a MyST page: time and memory of every chapter, drawn and listed."""
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    runs = {titles[run["chapter"]]: run for run in report["chapters"]}
+    seconds = {title: run["seconds"] for title, run in runs.items()}
+    memory = {title: run["peak_rss_mb"] for title, run in runs.items()}
     lines = [
         "# The run report",
         "",
@@ -163,13 +183,18 @@ def report_page(report: dict, titles: dict[str, str]) -> str:
         f"thread a chapter, with {versions}. The time includes starting a kernel and importing "
         "TensorFlow.",
         "",
+        '<div class="charts">'
+        + charts.bars(seconds, title="Time of a chapter", unit="s")
+        + charts.bars(memory, title="Peak memory of a chapter", unit="MB")
+        + "</div>",
+        "",
         "| Chapter | Time | Peak memory | Code cells | Claims |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    for chapter in report["chapters"]:
+    for title, run in runs.items():
         lines.append(
-            f"| {titles[chapter['chapter']]} | {chapter['seconds']:.0f} s "
-            f"| {chapter['peak_rss_mb']:,} MB | {chapter['cells']} | {len(chapter['claims'])} |"
+            f"| [{title}](../chapters/{run['chapter']}.ipynb) | {run['seconds']:.0f} s "
+            f"| {run['peak_rss_mb']:,} MB | {run['cells']} | {len(run['claims'])} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -190,8 +215,8 @@ def main(arguments=None) -> None:
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
         claims, report = gather(options.notebooks, options.reports, created)
-        titles = {path.stem: chapter_title(path) for path in options.notebooks}
-    except LedgerError as error:
+        titles = {path.stem: contents.title_of(path) for path in options.notebooks}
+    except (LedgerError, contents.ContentsError) as error:
         sys.exit(f"\n✗ {error}\n")
     pages = options.output / "pages"
     pages.mkdir(parents=True, exist_ok=True)

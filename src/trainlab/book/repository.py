@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 
-__all__ = ["address", "carry_on", "main", "set_address", "setup_cell"]
+__all__ = ["address", "carry_on", "main", "set_address", "setup_cell", "site_address"]
 
 
 def _project(root: Path) -> dict:
@@ -23,6 +23,12 @@ def _project(root: Path) -> dict:
 def address(root: Path) -> str:
     """Return the repository's address, without a slash or ".git" at its end."""
     return _project(root)["urls"]["Repository"].rstrip("/").removesuffix(".git")
+
+
+def site_address(root: Path) -> str:
+    """Return where GitHub Pages publishes the repository, with a slash at its end."""
+    _, owner, name = address(root).rsplit("/", 2)
+    return f"https://{owner.lower()}.github.io/{name}/"
 
 
 def set_address(root: Path, new: str) -> None:

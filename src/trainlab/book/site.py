@@ -1,26 +1,134 @@
-"""A Sphinx extension that mends what jupyter-book's parts get wrong on our pages."""
+"""A Sphinx extension: what jupyter-book's parts lack or get wrong on our pages.
+
+It links glossary terms, describes every page, adds the page for missing addresses, and when all
+pages are written mends them, joins their style sheets and writes the map for search engines.
+"""
 
 from __future__ import annotations
 
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from docutils import nodes
+
+from trainlab.book import glossary, mending, sheets
+
 __all__ = ["setup"]
 
+_MISSING = """<section><h1>No page here</h1>
+<p>This address leads nowhere: the page was moved, or a letter is wrong. The
+<a href="index.html">map of the course</a> has all pages, and the search finds terms in them.</p>
+</section>"""
 
-def _drop_repeated_scripts(app, pagename, templatename, context, doctree):
-    """Keep scripts that the page uses.
+# What the theme brings and no page of ours asks for.
+_UNUSED = ["vendor", "locales", "scripts/fontawesome.js", "sphinx-thebe.js", "togglebutton.js"]
 
-    sphinx-thebe adds its script twice, which makes the second one fail on every page, and loads
-    it where no page offers live code; MathJax is not needed, as mathematics is rendered already.
-    """
-    unwanted = ("thebe", "mathjax")
-    context["script_files"] = [
-        script
-        for script in context.get("script_files", [])
-        if not any(name in str(getattr(script, "filename", script)).lower() for name in unwanted)
-        and "THEBE" not in str(getattr(script, "attributes", {}).get("body", ""))
-    ]
+
+def _missing_page(app):
+    yield "404", {"title": "No page here", "body": _MISSING, "parents": []}, "page.html"
+
+
+def _describe(app, pagename, templatename, context, doctree):
+    """Add a description and a social card, from the first sentences of the page itself."""
+    description = str(context.get("title", "")) + " in " + app.config.html_title
+    if doctree is not None:
+        paragraphs = [
+            paragraph.astext().replace("\n", " ")
+            for paragraph in doctree.findall(nodes.paragraph)
+            if len(paragraph.astext()) > 60
+        ]
+        if paragraphs:
+            description = _shortened(paragraphs[0])
+    title = re.sub(r"<[^>]*>", "", str(context.get("title", app.config.html_title)))
+    context["metatags"] = context.get("metatags", "") + mending.card_tags(
+        title=title,
+        description=description,
+        address=f"{app.config.html_baseurl}{pagename}.html",
+        image=f"{app.config.html_baseurl}_static/card.png",
+    )
+
+
+def _shortened(text: str, length: int = 180) -> str:
+    if len(text) <= length:
+        return text
+    return text[:length].rsplit(" ", 1)[0].rstrip(",;:") + " …"
+
+
+def _finish(app, exception):
+    """Mend all pages, once they are written."""
+    if exception is not None or app.builder.format != "html":
+        return
+    root = Path(app.outdir)
+    for path in root.rglob("*.html"):
+        folder = path.parent.relative_to(root).as_posix()
+        if folder.startswith("_static"):
+            path.unlink()
+            continue
+        path.write_text(mending.mend(path.read_text(), folder, root))
+    _drop_unused(root / "_static")
+    _bundle_styles(root)
+    missing = root / "404.html"
+    base = urlsplit(app.config.html_baseurl).path
+    missing.write_text(mending.with_absolute_links(missing.read_text(), base))
+    _write_site_map(app, root)
+
+
+def _drop_unused(static: Path) -> None:
+    for name in _UNUSED:
+        path = static / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for path in [*static.rglob("*.map"), *static.rglob("*.LICENSE.txt")]:
+        path.unlink()
+
+
+def _bundle_styles(root: Path) -> None:
+    """Put one style sheet, without the rules that match nothing, in place of the theme's many."""
+    pages = {path: path.read_text() for path in root.rglob("*.html")}
+    scripts = [path.read_text() for path in (root / "_static").rglob("*.js")]
+    link = re.compile(r'\s*<link[^>]* href="([^"]*_static/[^"?]*\.css)[^"]*"[^>]*>')
+    # Every page links the same sheets, except that some have no notebook and hence fewer.
+    most = max(pages.items(), key=lambda item: len(link.findall(item[1])))
+    linked = [(most[0].parent / source).resolve() for source in link.findall(most[1])]
+    target = root / "_static" / "book.css"
+    target.write_text(
+        sheets.bundle(linked, root / "_static", sheets.words_in([*pages.values(), *scripts]))
+    )
+    for path, page in pages.items():
+        first = link.search(page)
+        prefix = first[1][: first[1].index("_static/")]
+        page = page[: first.start()] + "@@book.css@@" + page[first.start() :]
+        page = link.sub("", page)
+        path.write_text(
+            page.replace(
+                "@@book.css@@", f'\n  <link rel="stylesheet" href="{prefix}_static/book.css" />'
+            )
+        )
+    for sheet in (root / "_static").rglob("*.css"):
+        if sheet != target:
+            sheet.unlink()
+
+
+def _write_site_map(app, root: Path) -> None:
+    """Tell search engines which pages there are."""
+    base = app.config.html_baseurl
+    addresses = "".join(
+        f"  <url><loc>{base}{'' if name == 'index' else f'{name}.html'}</loc></url>\n"
+        for name in sorted(app.env.found_docs)
+    )
+    (root / "sitemap.xml").write_text(
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+        f"{addresses}</urlset>\n"
+    )
+    (root / "robots.txt").write_text(f"User-agent: *\nAllow: /\nSitemap: {base}sitemap.xml\n")
 
 
 def setup(app):
     """Register with Sphinx."""
-    app.connect("html-page-context", _drop_repeated_scripts, priority=900)
+    app.connect("html-collect-pages", _missing_page)
+    app.connect("html-page-context", _describe, priority=900)
+    app.connect("doctree-resolved", glossary.link_terms)
+    app.connect("build-finished", _finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
