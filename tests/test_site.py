@@ -262,8 +262,8 @@ def test_ledger_lists_all_without_scripts(chromium, address):
 def test_missing_address_shows_a_page_that_works(tab):
     answer = tab.goto("chapters/gone/away.html")
     assert answer.status == 404
-    assert tab.evaluate("document.styleSheets.length") > 0
-    assert tab.evaluate("[...document.styleSheets].every((sheet) => sheet.cssRules.length > 0)")
+    rules = "document.querySelector('link[rel=stylesheet]').sheet?.cssRules.length ?? 0"
+    assert tab.evaluate(rules) > 100
     tab.locator("article a").first.click()
     tab.locator(".course-map").wait_for(state="visible")
 
