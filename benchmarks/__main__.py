@@ -6,7 +6,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import training
+from benchmarks import book, training
 from benchmarks.measure import line, report, write
 
 BENCHMARKS = {
@@ -18,6 +18,8 @@ BENCHMARKS = {
     "growth": training.growth,
     "memory": training.memory,
     "xla_rule": training.xla_rule,
+    "setup_cell": book.setup_cell,
+    "quick_edition": book.quick_edition,
 }
 
 
