@@ -6,7 +6,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import book, training
+from benchmarks import book, measure, training
 from benchmarks.measure import line, report, write
 
 BENCHMARKS = {
@@ -33,11 +33,19 @@ def main():
     if unknown:
         parser.error(f"unknown benchmark {unknown[0]!r}: choose from {', '.join(BENCHMARKS)}")
     rows = []
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="how long each row may wait for other processes to be quiet",
+    )
     for name in arguments.names or BENCHMARKS:
         for row in BENCHMARKS[name](arguments.quick):
             report()
             print(line(row), flush=True)
             rows.append(row)
+    measure.patience = arguments.patience
             write(rows, arguments.output)
     missed = [row.name for row in rows if row.bar and row.ratio < float(row.bar.split()[-1])]
     print(f"{len(rows)} rows in {arguments.output}; below their bar: {', '.join(missed) or 'none'}")
