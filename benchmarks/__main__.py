@@ -32,6 +32,7 @@ def main():
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"unknown benchmark {unknown[0]!r}: choose from {', '.join(BENCHMARKS)}")
+    measure.patience = arguments.patience
     rows = []
     parser.add_argument(
         "--patience",
@@ -45,7 +46,6 @@ def main():
             report()
             print(line(row), flush=True)
             rows.append(row)
-    measure.patience = arguments.patience
             write(rows, arguments.output)
     missed = [row.name for row in rows if row.bar and row.ratio < float(row.bar.split()[-1])]
     print(f"{len(rows)} rows in {arguments.output}; below their bar: {', '.join(missed) or 'none'}")
