@@ -5,7 +5,7 @@ import tensorflow as tf
 
 __all__ = ["XLA_BREAK_EVEN", "EpochProgram"]
 
-XLA_BREAK_EVEN = 1000
+XLA_BREAK_EVEN = 1600
 """Training steps after which XLA has earned its compilation on a CPU.
 
 A deeper net costs more to compile and saves more on every step, so that the number of steps at
