@@ -13,6 +13,8 @@ import pytest
 from trainlab import datasets
 from trainlab.book import subset
 
+# `make test` installs the package wherever there is apt-get, so there a missing set is a failure;
+# other systems have no such package, and nothing else on them holds the data.
 needs_debian = pytest.mark.skipif(
     not datasets.DEBIAN_FOLDER.exists() and not shutil.which("apt-get"),
     reason="needs Debian's package dataset-fashion-mnist",

@@ -34,7 +34,7 @@ def lighthouse():
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         if installed.returncode:
-            pytest.skip(f"npm cannot install lighthouse {VERSION}: {installed.stderr[-300:]}")
+            pytest.fail(f"npm cannot install lighthouse {VERSION}: {installed.stderr[-300:]}")
     return program
 
 
