@@ -28,12 +28,6 @@ def main():
     parser.add_argument("names", nargs="*", help=f"any of {', '.join(BENCHMARKS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="6,000 images, fewer pairs, no bars")
     parser.add_argument("--output", default="_build/bench.json")
-    arguments = parser.parse_args()
-    unknown = [name for name in arguments.names if name not in BENCHMARKS]
-    if unknown:
-        parser.error(f"unknown benchmark {unknown[0]!r}: choose from {', '.join(BENCHMARKS)}")
-    measure.patience = arguments.patience
-    rows = []
     parser.add_argument(
         "--patience",
         type=float,
@@ -41,6 +35,12 @@ def main():
         metavar="SECONDS",
         help="how long each row may wait for other processes to be quiet",
     )
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"unknown benchmark {unknown[0]!r}: choose from {', '.join(BENCHMARKS)}")
+    measure.patience = arguments.patience
+    rows = []
     for name in arguments.names or BENCHMARKS:
         for row in BENCHMARKS[name](arguments.quick):
             report()

@@ -1,6 +1,7 @@
 """`fit`: what decides the order, what goes to `model.fit`, what is refused."""
 
 import copy
+import gc
 import logging
 import re
 
@@ -13,6 +14,7 @@ from keras import layers
 from trainlab import compiled_epoch
 from trainlab.compiled_epoch import EpochProgram
 from trainlab.training import fit
+from trainlab.training_data import place
 
 
 @pytest.fixture(scope="module")
@@ -347,3 +349,20 @@ def test_ignored_class_is_not_out_of_range(data):
     loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)
     history = fit(build(loss=loss), x, np.where(np.arange(70) == 3, -1, y), verbose=0)
     assert np.isfinite(history.history["loss"]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "uint8", "int64", "bool"])
+def test_place_copies_every_kind_of_array(dtype):
+    array = (np.arange(24).reshape(4, 6).T % 5).astype(dtype)[::2]
+    before = array.copy()
+    placed = place({"x": array})["x"]
+    array[:] = 0
+    del array
+    gc.collect()
+    np.testing.assert_array_equal(placed, before)
+    assert placed.dtype == ("float32" if "float" in dtype else dtype)
+
+
+def test_place_leaves_a_tensor_where_it_is():
+    tensor = tf.constant([1.0, 2.0])
+    assert place(tensor) is tensor
