@@ -24,8 +24,9 @@ help: ## list the targets
 
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -E '^uv==' requirements.txt)"
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
+	sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' requirements.txt > $(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
@@ -49,7 +50,7 @@ serve: $(READY) ## serve the built site on localhost
 lock: ## resolve pyproject.toml anew into requirements.txt
 	$(PYTHON) -m venv _build/lock
 	_build/lock/bin/python -m pip install --quiet uv
-	_build/lock/bin/uv pip compile --quiet --universal --no-annotate --python-version 3.11 --group book --group test pyproject.toml --upgrade --output-file requirements.txt
+	_build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --group book --group test pyproject.toml --upgrade --output-file requirements.txt
 
 clean: ## remove what was built, but not the environment
 	rm -rf _build .snakemake

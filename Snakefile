@@ -28,7 +28,7 @@ PACKAGE = [
     str(path)
     for folder in ("", "exercises")
     for path in sorted(Path("src/trainlab", folder).glob("*"))
-    if path.suffix in (".py", ".mplstyle")
+    if path.suffix in (".py", ".mplstyle") and not path.name.startswith("chapter_")
 ]
 TOOLS = sorted(map(str, Path("src/trainlab/book").glob("*.py")))
 DATA = [str(datasets.subset_path())] if EDITION.images == "subset" else [
@@ -47,6 +47,12 @@ if not Path(f"{BUILD}/site/index.html").exists():
     Path(SITE_MARK).unlink(missing_ok=True)
 
 
+def package_of(wildcards):
+    """What a chapter imports: the package, and of the exercises only its own."""
+    own = Path(f"src/trainlab/exercises/chapter_{wildcards.chapter[:2]}.py")
+    return [*PACKAGE, *([str(own)] if own.exists() else [])]
+
+
 rule book:
     input:
         SITE_MARK,
@@ -55,7 +61,7 @@ rule book:
 rule execute:
     input:
         notebook="chapters/{chapter}.ipynb",
-        package=PACKAGE,
+        package=package_of,
         data=DATA,
         lock="requirements.txt",
     output:
