@@ -1,6 +1,10 @@
 # The door. `make` lists the targets; everything is built under _build/<edition>/.
 EDITION ?= quick
 CORES ?= all
+# One chapter, such as 03_initialization: executed and checked, no site.
+ONLY ?=
+# Not empty: TensorFlow brings CUDA along. Needs an NVIDIA driver, and a new .venv.
+GPU ?=
 # "local", or the name of a Snakemake executor plugin such as slurm (see profiles/).
 EXECUTOR ?= local
 
@@ -27,13 +31,15 @@ $(READY): requirements.txt pyproject.toml
 	sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' requirements.txt > $(VENV)/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.txt
+	$(if $(GPU),$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-gpu.txt)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
 # A chapter that failed last time runs first.
 book: $(READY) ## execute the chapters, check the claims, build the site (EDITION=quick|full)
 	@$(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
-	  $(foreach broken,$(notdir $(wildcard $(BUILD)/broken/*.ipynb)),--prioritize $(BUILD)/executed/$(broken))
+	  $(foreach broken,$(notdir $(wildcard $(BUILD)/broken/*.ipynb)),--prioritize $(BUILD)/executed/$(broken)) \
+	  $(if $(ONLY),-- $(BUILD)/reports/$(ONLY).json)
 
 test: $(READY) system-packages ## everything that CI checks
 	$(BIN)/ruff format --check .
@@ -47,10 +53,16 @@ bench: $(READY) ## measure against Keras and against the arithmetic; writes _bui
 serve: $(READY) ## serve the built site on localhost
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(BUILD)/site 8000
 
-lock: ## resolve pyproject.toml anew into requirements.txt
+# Two ledgers side by side, as in: make compare OLD=cpu/claims.json NEW=gpu/claims.json
+.PHONY: compare
+compare: $(READY)
+	@$(BIN)/python -m trainlab.book.compare $(OLD) $(NEW)
+
+lock: ## resolve pyproject.toml anew into requirements*.txt
 	$(PYTHON) -m venv _build/lock
 	_build/lock/bin/python -m pip install --quiet uv
 	_build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --group book --group test pyproject.toml --upgrade --output-file requirements.txt
+	echo 'tensorflow[and-cuda]' | _build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --constraint requirements.txt --output-file requirements-gpu.txt -
 
 clean: ## remove what was built, but not the environment
 	rm -rf _build .snakemake

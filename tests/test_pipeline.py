@@ -174,6 +174,14 @@ def test_a_warning_of_the_builder_leaves_the_site(book):
     index.write_text(kept)
 
 
+def test_one_chapter_alone(book):
+    before = book.executed()
+    with book.touched("requirements.txt"):
+        assert book.make("ONLY=05_two").returncode == 0
+    after = book.executed()
+    assert after["04_one"] == before["04_one"] and after["05_two"] > before["05_two"]
+
+
 def test_unknown_edition_names_the_known_ones(book):
     finished = book.make("EDITION=tiny")
     assert finished.returncode != 0

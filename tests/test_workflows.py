@@ -1,0 +1,54 @@
+"""The workflows: valid, with no more rights than they need, and made of make's own targets."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / ".github/workflows"
+WORKFLOWS = sorted(FOLDER.glob("*.yml"))
+BIN = Path(sys.prefix) / "bin"
+
+
+def jobs_of(path):
+    return yaml.safe_load(path.read_text())["jobs"].items()
+
+
+def test_schema_holds():
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    checked = subprocess.run([*command, *WORKFLOWS], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_no_known_weakness():
+    command = [BIN / "zizmor", "--offline", "--config", FOLDER.parent / "zizmor.yml", FOLDER]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_rights_and_time_are_limited(path):
+    assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
+    assert [name for name, job in jobs_of(path) if "timeout-minutes" not in job] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_target_exists(path):
+    known = set(re.findall(r"^([\w.$()/-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    known |= {".venv/.ready"}  # written as $(READY)
+    steps = [step.get("run", "") for _, job in jobs_of(path) for step in job["steps"]]
+    called = set(re.findall(r"\bmake ([\w./-]+)", "\n".join(steps)))
+    assert called <= known
+
+
+def test_ci_has_a_job_for_each_chapter():
+    (step,) = [s for s in dict(jobs_of(FOLDER / "ci.yml"))["chapters"]["steps"] if s.get("id")]
+    (expression,) = re.findall(r"sed -n '([^']+)'", step["run"])
+    listed = subprocess.run(
+        ["sed", "-n", expression, ROOT / "_toc.yml"], capture_output=True, text=True, check=True
+    )
+    assert listed.stdout.split() == [path.stem for path in sorted(ROOT.glob("chapters/*.ipynb"))]
