@@ -259,6 +259,24 @@ def test_ledger_lists_all_without_scripts(chromium, address):
     context.close()
 
 
+def test_a_script_that_was_not_there_when_the_book_was_built_does_not_run(tab, address):
+    hostile = '<script>window.ran = 1</script><img src="/none.png" onerror="window.ran = 2" alt="">'
+
+    def smuggle(route):
+        response = route.fetch()
+        route.fulfill(
+            response=response, body=response.text().replace("<article", hostile + "<article", 1)
+        )
+
+    tab.route("**/ledger.html", smuggle)
+    refused = []
+    tab.on("console", lambda line: refused.append(line.text) if "Content Sec" in line.text else 0)
+    tab.goto(address + "pages/ledger.html")
+    tab.wait_for_timeout(300)
+    assert tab.evaluate("window.ran") is None
+    assert tab.locator("img[src='/none.png']").count() == 1 and len(refused) >= 2
+
+
 def test_missing_address_shows_a_page_that_works(tab):
     answer = tab.goto("chapters/gone/away.html")
     assert answer.status == 404

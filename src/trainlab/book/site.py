@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from docutils import nodes
 
-from trainlab.book import glossary, mending, sheets
+from trainlab.book import glossary, mending, policy, sheets
 
 __all__ = ["setup"]
 
@@ -72,6 +72,8 @@ def _finish(app, exception):
     missing = root / "404.html"
     base = urlsplit(app.config.html_baseurl).path
     missing.write_text(mending.with_absolute_links(missing.read_text(), base))
+    for path in root.rglob("*.html"):
+        path.write_text(policy.with_policy(path.read_text()))
     _write_site_map(app, root)
 
 
