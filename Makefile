@@ -21,7 +21,7 @@ export OMP_NUM_THREADS = 1
 export TF_CPP_MIN_LOG_LEVEL = 3
 
 .DEFAULT_GOAL := help
-.PHONY: help book test bench serve lock clean
+.PHONY: help book test bench colab serve lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-7s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ test: $(READY) system-packages ## everything that CI checks
 
 bench: $(READY) ## measure against Keras and against the arithmetic; writes _build/bench.json
 	$(BIN)/python -m benchmarks
+
+colab: $(READY) ## run every chapter alone, with the packages that Colab has
+	$(BIN)/python -m trainlab.book.elsewhere colab $(ONLY)
 
 serve: $(READY) ## serve the built site on localhost
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(BUILD)/site 8000
