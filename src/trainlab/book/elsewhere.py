@@ -1,8 +1,8 @@
 """Run the chapters where the course is not installed: `python -m trainlab.book.elsewhere colab`.
 
 Each chapter lies alone in an empty folder, as one that was downloaded or opened in Colab, in an
-environment with other versions than the locked ones. Its own first cell has to fetch the course, from a
-clone of this repository that stands in for its address, and may change no other package. What the
+environment with other versions than the locked ones. Its own first cell has to fetch the course,
+from a clone that stands in for the repository's address, and may change no other package. What the
 claims said there goes to `_build/elsewhere/<name>/claims.json`, which `make compare` holds against
 the ledger of the book.
 """
