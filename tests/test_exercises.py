@@ -20,6 +20,45 @@ CHAPTERS = sorted(Path(__file__).parents[1].glob("chapters/[0-9]*.ipynb"))
 # What a learner may well answer, and words of the hint that it must get. An answer is an
 # expression over the names of the chapter's imports, its starter and its solution.
 MISTAKES = {
+    "01.standardize": [
+        ("lambda a, b: ((a - a.mean()) / a.std(), (b - b.mean()) / b.std())", "its own mean"),
+        (
+            "lambda a, b: [(part - np.concatenate([a, b]).mean()) / np.concatenate([a, b]).std()"
+            " for part in (a, b)]",
+            "over both parts",
+        ),
+        ("lambda a, b: (a / 255, b / 255)", "scaling to [0, 1]"),
+        ("lambda a, b: (a / 255 - a.mean() / 255, b / 255 - a.mean() / 255)", "now divide"),
+        ("lambda a, b: ((a - a.mean()) / a.var(), (b - a.mean()) / a.var())", "is its square"),
+        (
+            "lambda a, b: ((a - a.mean(0)) / a.std(0), (b - a.mean(0)) / a.std(0))",
+            "mean for each pixel",
+        ),
+        ("lambda a, b: (a, b)", "numbers are not"),
+        ("lambda a, b: (a.reshape(6, -1), b)", "should have shape"),
+        ("lambda a, b: a / 255", "Return two arrays"),
+    ],
+    "01.cross-entropy": [
+        ("lambda p, y: np.mean(np.log(p[np.arange(len(y)), y]))", "minus is missing"),
+        ("lambda p, y: -np.sum(np.log(p[np.arange(len(y)), y]))", "That is the sum"),
+        ("lambda p, y: -np.mean(np.log(p[:, y]))", "all images for each label"),
+        ("lambda p, y: -np.mean(np.eye(4)[y] * np.log(p))", "over the classes too"),
+        ("lambda p, y: -np.log(p[np.arange(len(y)), y])", "one number an image"),
+        ("lambda p, y: -np.mean(np.log10(p[np.arange(len(y)), y]))", "base 10"),
+        ("lambda p, y: np.mean(p.argmax(axis=1) == y)", "the accuracy"),
+        ("lambda p, y: -np.log(np.mean(p[np.arange(len(y)), y]))", "before the logarithm"),
+    ],
+    "01.predict-the-stop": [
+        ("(10, measured)", "counted rises"),
+        ("(6, measured)", "weights to restore"),
+        ("(12, measured)", "three times in a row"),
+        ("(7, measured)", "single rise"),
+        ("(2, measured)", "count on from it"),
+        ("(prediction, measured - 1)", "counts epochs from 0"),
+        ("(prediction, 6)", "measured the best epoch"),
+        ("(prediction, len(losses))", "not asked to stop"),
+        ("9", "the pair"),
+    ],
     "02.tanh-step": [
         ("lambda delta, W, a: (delta @ W.T) * a * (1 - a)", "slope of the sigmoid"),
         ("lambda delta, W, a: (delta @ W.T) * (1 - np.tanh(a) ** 2)", "applied twice"),

@@ -45,6 +45,28 @@ def test_images_draws_each_under_its_title():
     assert [each.get_title() for each in ax] == ["a", "b", "c"]
 
 
+def test_learning_curves_draws_both_parts_a_panel():
+    histories = {
+        name: {"loss": np.full((2, 3), low), "val_loss": np.full((2, 3), low + 1)}
+        for name, low in (("few", 1.0), ("many", 5.0))
+    }
+    ax = np.ravel(plotting.learning_curves(histories))
+    assert [each.get_title(loc="left") for each in ax] == ["few", "many"]
+    assert [[line.get_ydata()[0] for line in each.lines] for each in ax] == [[1, 2], [5, 6]]
+    assert [line.get_label() for line in ax[0].lines] == ["training", "validation"]
+    assert ax[0].get_ylim() == ax[1].get_ylim()
+    assert ax[0].get_ylabel() == "loss" and ax[1].get_ylabel() == ""
+
+
+def test_learning_curves_draws_another_metric_on_given_axes():
+    _, ax = plt.subplots()
+    history = {"accuracy": [0.1, 0.2], "val_accuracy": [0.3, 0.4]}
+    assert plotting.learning_curves({"": history}, metric="accuracy", ax=ax) is ax
+    assert ax.lines[1].get_ydata().tolist() == [0.3, 0.4]
+    with pytest.raises(ValueError, match="longer"):
+        plotting.learning_curves({"a": history, "b": history}, metric="accuracy", ax=ax)
+
+
 def test_curves_draws_median_and_range():
     ax = plotting.curves({"a": np.array([[1.0], [2.0], [9.0]])})
     assert ax.lines[0].get_ydata().tolist() == [2.0]

@@ -15,6 +15,7 @@ __all__ = [
     "curves",
     "histograms",
     "images",
+    "learning_curves",
     "log_heatmap",
     "log_ticks",
     "table_heatmap",
@@ -99,6 +100,28 @@ def curves(by_name, *, x=None, xlabel="", ylabel="", title="", log=False, legend
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if legend:
         ax.legend()
+    return ax
+
+
+def learning_curves(histories, *, metric="loss", xlabel="epoch", ax=None):
+    """Draw training and validation curves, one panel a setting, on one vertical scale.
+
+    Each line is the median over seeds and each band the range of all seeds.
+
+    Args:
+        histories: Mapping from a panel's title to a history, a mapping that holds `metric` and
+            "val_" + `metric` as arrays of shape (epochs,) or (seeds, epochs).
+        metric: What to draw.
+        xlabel: Label of the horizontal axes.
+        ax: One axes a setting; a new row of panels by default.
+    """
+    if ax is None:
+        _, ax = plt.subplots(1, len(histories), sharey=True, squeeze=False, figsize=(7.2, 3.2))
+    for axes, (title, history) in zip(np.ravel(ax), histories.items(), strict=True):
+        by_part = {"training": history[metric], "validation": history[f"val_{metric}"]}
+        curves(by_part, xlabel=xlabel, title=title, legend=False, ax=axes)
+    np.ravel(ax)[0].set_ylabel(metric)
+    np.ravel(ax)[0].legend()
     return ax
 
 
