@@ -55,6 +55,19 @@ def test_gradient_norms_by_finite_difference(net, batch):
     assert diagnostics.gradient_norms(net, x, y)[1] == pytest.approx(np.sqrt(squares), rel=1e-2)
 
 
+def test_gradient_norms_in_training_see_the_batch(batch):
+    keras.utils.set_random_seed(0)
+    dense = keras.layers.Dense(6)
+    out = keras.layers.Dense(10, "softmax")
+    net = keras.Sequential([keras.Input((4,)), dense, keras.layers.BatchNormalization(), out])
+    plain = [diagnostics.gradient_norms(net, *batch, training=mode) for mode in (True, False)]
+    dense.kernel.assign(10 * dense.kernel)
+    scaled = [diagnostics.gradient_norms(net, *batch, training=mode) for mode in (True, False)]
+    # By the batch the kernel's scale cancels, and its gradient falls by it (all but for epsilon).
+    assert scaled[0] == pytest.approx(plain[0] / 10, rel=0.1)
+    assert scaled[1] > plain[1] / 5
+
+
 def test_gradient_decades_is_the_exponent(net, batch):
     norms = diagnostics.gradient_norms(net, *batch)
     assert 10 ** diagnostics.gradient_decades(net, *batch) == pytest.approx(norms[0] / norms[-1])

@@ -128,6 +128,58 @@ MISTAKES = {
         ),
         ("(0, measured)", "positive share"),
     ],
+    "05.fold-forward": [
+        ("lambda W, b, g, t, m, v, e: (W, b)", "kernel is unchanged"),
+        (
+            "lambda W, b, g, t, m, v, e: ((g / np.sqrt(v))[:, None] * W, b)",
+            "ε is missing",
+        ),
+        ("lambda W, b, g, t, m, v, e: ((g / (v + e))[:, None] * W, b)", "root is missing"),
+        (
+            "lambda W, b, g, t, m, v, e: ((g / np.sqrt(v + e))[:, None] * W, b)",
+            "bias is unchanged",
+        ),
+        (
+            "lambda W, b, g, t, m, v, e: (fold_forward(W, b, g, t, m, v, e)[0], t @ W + b)",
+            "the mean is missing",
+        ),
+        (
+            "lambda W, b, g, t, m, v, e: (fold_forward(W, b, g, t, m, v, e)[0], (t - m) @ W + b)",
+            "before the scaling",
+        ),
+        (
+            "lambda W, b, g, t, m, v, e: fold_forward(W, 0 * b, g, t, m, v, e)",
+            "has already is missing",
+        ),
+        ("lambda W, b, g, t, m, v, e: W", "Return the pair"),
+    ],
+    "05.group-norm": [
+        ("lambda x, groups, e: x", "Nothing was normalized"),
+        (
+            "lambda x, groups, e: (x - x.mean(0)) / np.sqrt(x.var(0) + e)",
+            "batch normalization",
+        ),
+        ("lambda x, groups, e: group_norm(x, 1, e)", "layer normalization"),
+        ("lambda x, groups, e: group_norm(x, groups, 0)", "ε is missing"),
+        ("lambda x, groups, e: group_norm(x, x.shape[1] // groups, e)", "units in one"),
+        (
+            "lambda x, groups, e: group_norm(x, groups, 0) * x.reshape(len(x), groups, -1)"
+            ".std(2).repeat(x.shape[1] // groups, 1)",
+            "still have their spread",
+        ),
+        ("lambda x, groups, e: group_norm(x, groups, 2 * e)", "numbers are not"),
+        ("lambda x, groups, e: x.reshape(len(x), groups, -1)", "should have shape"),
+    ],
+    "05.predict-the-memory": [
+        ("(1, measured)", "not of the new batch"),
+        ("(100, measured)", "1/e"),
+        ("(99, measured)", "equal steps"),
+        ("(69, measured)", "half of the start is left"),
+        ("(prediction, 1)", "After one step"),
+        ("(prediction, 44)", "momentum 0.9"),
+        ("(prediction, 69)", "half of the start was gone"),
+        ("(prediction, 200)", "count the calls"),
+    ],
 }
 
 

@@ -88,6 +88,16 @@ def _untag_claims(notebook):
             cell.metadata.tags.remove("nbval-check-output")
 
 
+def _time_a_checked_claim(notebook):
+    cell = next(c for c in _code(notebook) if "claims." in c.source)
+    cell.source = f"time.perf_counter()\n{cell.source}"
+
+
+def _ignore_a_claim(notebook):
+    cell = next(c for c in _code(notebook) if "claims." in c.source)
+    cell.metadata.tags = ["nbval-check-output", "nbval-ignore-output"]
+
+
 def _compute_a_parameter(notebook):
     next(
         c for c in _code(notebook) if "parameters" in c.metadata.get("tags", [])
@@ -129,7 +139,9 @@ def _repeat_a_claim(notebook):
         (_leave_an_output, "holds an output"),
         (_drop_alt_text, "draws a figure without alt text"),
         (_change_setup, "has another setup cell"),
-        (_untag_claims, "holds a claim but not the tag"),
+        (_untag_claims, "holds a claim but not the tag `nbval-check-output`"),
+        (_ignore_a_claim, "holds a claim but not the tag `nbval-check-output`, and it alone"),
+        (_time_a_checked_claim, "holds a claim about time but not the tag `nbval-ignore-output`"),
         (_compute_a_parameter, "not a plain literal"),
         (_rename_edition, 'must set `edition = "quick"`'),
         (_lengthen_a_cell, "lines, at most 30"),

@@ -66,7 +66,7 @@ def saturation(outputs: np.ndarray, *, low: float, high: float, margin: float = 
     return float(np.mean((outputs < low + reach) | (outputs > high - reach)))
 
 
-def gradient_norms(model: keras.Model, x, y) -> np.ndarray:
+def gradient_norms(model: keras.Model, x, y, *, training: bool = False) -> np.ndarray:
     """Return the Euclidean norm of the loss's gradient with respect to each hidden kernel.
 
     The loss is the mean sparse categorical cross-entropy, so that models need not be compiled.
@@ -75,13 +75,14 @@ def gradient_norms(model: keras.Model, x, y) -> np.ndarray:
         model: A model with probabilities as outputs.
         x: Inputs of shape (batch, features).
         y: Integer labels of shape (batch,).
+        training: Whether layers such as BatchNormalization and Dropout run as in training.
 
     Returns:
         An array of shape (hidden layers,), from the first to the last.
     """
     kernels = [layer.kernel.value for layer in hidden_layers(model)]
     with tf.GradientTape() as tape:
-        probabilities = model(keras.ops.convert_to_tensor(x), training=False)
+        probabilities = model(keras.ops.convert_to_tensor(x), training=training)
         loss = keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, probabilities))
     return np.array([float(keras.ops.norm(gradient)) for gradient in tape.gradient(loss, kernels)])
 
