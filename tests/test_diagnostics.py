@@ -90,3 +90,27 @@ def test_a_net_without_hidden_layers_is_refused():
     flat = keras.Sequential([keras.Input((4,)), keras.layers.Dense(10, "softmax")])
     with pytest.raises(ValueError, match=r"has 1 Dense layer"):
         diagnostics.hidden_layers(flat)
+
+
+def test_dead_units_by_hand(batch):
+    x, _ = batch
+    net = models.dense_stack(2, units=4, n_inputs=4, activation="relu", seed=0)
+    first, second = net.layers[1:3]
+    first.bias.assign([-100.0, 100.0, 100.0, -100.0])
+    second.kernel.assign(np.zeros((4, 4)))
+    second.bias.assign(np.array([1.0, -1.0, 1.0, 1.0]))
+    np.testing.assert_array_equal(diagnostics.dead_units(net, x), [0.5, 0.25])
+
+
+def test_a_unit_that_one_image_wakes_is_not_dead():
+    net = models.dense_stack(1, units=1, n_inputs=1, activation="relu", seed=0)
+    net.layers[1].set_weights([np.ones((1, 1)), -np.ones(1)])
+    assert diagnostics.dead_units(net, np.array([[-3.0], [0.5]])) == 1
+    assert diagnostics.dead_units(net, np.array([[-3.0], [1.5]])) == 0
+
+
+def test_dead_units_of_a_diverged_net_are_refused(batch):
+    net = models.dense_stack(1, units=2, n_inputs=4, activation="relu", seed=0)
+    net.layers[1].bias.assign([0.0, np.nan])
+    with pytest.raises(ValueError, match="not finite"):
+        diagnostics.dead_units(net, batch[0])

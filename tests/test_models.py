@@ -54,3 +54,45 @@ def test_compiled_stack_trains():
     net = models.compiled_stack(1, "sgd", units=4, n_inputs=4)
     history = net.fit(np.zeros((8, 4)), np.zeros(8), verbose=0).history
     assert set(history) == {"loss", "accuracy"}
+
+
+def test_stacked_dense_is_that_many_dense_layers():
+    x = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
+    stacked = models.StackedDense(4, "elu", "he_normal")
+    stacked(x)
+    stacked.bias.assign(np.random.default_rng(1).normal(size=(4, 5)))
+    outputs, a = stacked(x), x
+    for W, b in zip(stacked.kernel.numpy(), stacked.bias.numpy(), strict=True):
+        dense = keras.layers.Dense(5, "elu")
+        dense.build((None, 5))
+        dense.set_weights([W, b])
+        a = dense(a)
+    np.testing.assert_allclose(outputs, a, rtol=1e-5, atol=1e-6)
+
+
+def test_stacked_dense_draws_each_kernel_by_its_own_fan():
+    keras.utils.set_random_seed(0)
+    stacked = models.StackedDense(30, "relu", "he_normal")
+    stacked.build((None, 40))
+    kernel = stacked.kernel.numpy()
+    np.testing.assert_allclose(kernel.std(axis=(1, 2)), np.sqrt(2 / 40), rtol=0.1)
+    assert not np.allclose(kernel[0], kernel[1])
+
+
+def test_stacked_dense_is_made_again_from_its_configuration():
+    stacked = models.StackedDense(3, "selu", "lecun_normal", name="rest")
+    again = models.StackedDense.from_config(stacked.get_config())
+    assert again.get_config() == stacked.get_config()
+
+
+def test_stacked_dense_of_no_layer_is_refused():
+    with pytest.raises(ValueError, match="depth=0 is below 1"):
+        models.StackedDense(0, "relu")
+
+
+def test_compiled_tower_has_the_weights_of_a_compiled_stack():
+    tower = models.compiled_tower(5, "sgd", units=7, activation="elu")
+    stack = models.compiled_stack(5, "sgd", units=7, activation="elu")
+    assert tower.count_params() == stack.count_params()
+    history = tower.fit(np.zeros((8, 784)), np.zeros(8), verbose=0).history
+    assert set(history) == {"loss", "accuracy"}

@@ -24,6 +24,7 @@ __all__ = [
     "progress",
     "quiz",
     "runtime",
+    "stopwatch",
     "sweeping",
     "training",
     "training_data",

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
+    "dead_units",
     "gradient_decades",
     "gradient_norms",
     "hidden_layers",
@@ -64,6 +65,31 @@ def saturation(outputs: np.ndarray, *, low: float, high: float, margin: float = 
     """
     reach = margin * (high - low)
     return float(np.mean((outputs < low + reach) | (outputs > high - reach)))
+
+
+def dead_units(model: keras.Model, x) -> np.ndarray:
+    """Return the share of each hidden layer's units that give nothing for any image.
+
+    A unit counts as dead if its output is never above zero: with ReLU no gradient reaches its
+    weights then.
+
+    Args:
+        model: A model whose hidden activation is zero or negative left of zero.
+        x: Inputs of shape (batch, features); the more images, the surer the count.
+
+    Returns:
+        An array of shape (hidden layers,) with values in [0, 1].
+
+    Raises:
+        ValueError: An output is not finite: a net that diverged has no units to count.
+    """
+    by_layer = hidden_outputs(model, x)
+    if not all(np.isfinite(outputs).all() for outputs in by_layer):
+        raise ValueError(
+            f"Model {model.name!r} has outputs that are not finite, so its training has diverged "
+            "and its dead units cannot be counted. Use a smaller learning rate, or clip gradients."
+        )
+    return np.array([np.mean((outputs <= 0).all(axis=0)) for outputs in by_layer])
 
 
 def gradient_norms(model: keras.Model, x, y, *, training: bool = False) -> np.ndarray:
