@@ -210,6 +210,62 @@ MISTAKES = {
         ("(prediction, 69)", "half of the start was gone"),
         ("(prediction, 200)", "count the calls"),
     ],
+    "07.rmsprop-with-momentum": [
+        (
+            "lambda w, g, s, m, η, ρ, β, ε: (w, s + g**2, m)",
+            "only grows",
+        ),
+        ("lambda w, g, s, m, η, ρ, β, ε: (w, (1 - ρ) * s + ρ * g**2, m)", "swapped"),
+        ("lambda w, g, s, m, η, ρ, β, ε: (w, ρ * s + (1 - ρ) * g, m)", "their squares"),
+        (
+            "lambda w, g, s, m, η, ρ, β, ε: (w, s := ρ * s + (1 - ρ) * g**2, "
+            "β * m + η * g / (np.sqrt(s) + ε))",
+            "outside the root",
+        ),
+        (
+            "lambda w, g, s, m, η, ρ, β, ε: (w, ρ * s + (1 - ρ) * g**2, "
+            "β * m + η * g / np.sqrt(s + ε))",
+            "the old s",
+        ),
+        (
+            "lambda w, g, s, m, η, ρ, β, ε: (w, s := ρ * s + (1 - ρ) * g**2, "
+            "β * m + g / np.sqrt(s + ε))",
+            "not in the velocity",
+        ),
+        (
+            "lambda w, g, s, m, η, ρ, β, ε: (w, s := ρ * s + (1 - ρ) * g**2, "
+            "β * m - η * g / np.sqrt(s + ε))",
+            "other sign",
+        ),
+        (
+            "lambda w, g, s, m, η, ρ, β, ε: (w + (β * m + η * g / "
+            "np.sqrt(ρ * s + (1 - ρ) * g**2 + ε)), s := ρ * s + (1 - ρ) * g**2, "
+            "β * m + η * g / np.sqrt(s + ε))",
+            "uphill",
+        ),
+        ("lambda w, g, s, m, η, ρ, β, ε: w", "three arrays"),
+    ],
+    "07.match-the-decay": [
+        ("keras.regularizers.L2(0.01)", "twice too much"),
+        ("keras.regularizers.L2(0.02)", "four times too much"),
+        ("keras.regularizers.L2(0.0005)", "a tenth of what is asked"),
+        ("keras.regularizers.L2(0.001)", "Leave the learning rate out"),
+        ("keras.regularizers.L2(0.3)", "and weight_decay=0.01 shrinks"),
+        ("keras.regularizers.L1(0.005)", "is a square"),
+        ("0.005", "holds the coefficient"),
+        ("'decay'", "no such regularizer"),
+    ],
+    "07.predict-the-steps": [
+        ("(69, measured)", "momentum's number"),
+        ("(2760, measured)", "not 1 − 1/κ"),
+        ("(600, measured)", "one base"),
+        ("(400, measured)", "how near"),
+        ("(690, measured)", "not the loss"),
+        ("(prediction, 691)", "a square, was a thousandth"),
+        ("(prediction, 2760)", "You took η = 1/400"),
+        ("(prediction, 69)", "what momentum needs"),
+        ("(prediction, 5)", "not what plain descent needs"),
+    ],
 }
 
 

@@ -206,6 +206,7 @@ def test_measured_numbers_in_prose_are_found(prose):
         "Images of 28 × 28 pixels; weights from N(0, 0.01).",
         "1. First, do this.\n2. Then that.",
         "Epochs 5 to 50 layers deep.",
+        "An L2 penalty, and the L1 norm.",
     ],
 )
 def test_settings_in_prose_are_allowed(prose):

@@ -1,3 +1,4 @@
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -109,6 +110,21 @@ def test_function_and_slope_draws_a_tangent_that_touches():
 def test_paths_end_where_the_optimizer_ends():
     widget = paths_on_surface()
     assert widget.caption.startswith("Step 150, loss: optimizer 1 1, ")
+
+
+def test_names_of_a_long_legend_keep_apart():
+    names = ["gradient descent", "momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam"]
+    x, walk = np.linspace(0, 1, 5), np.zeros((3, 2))
+    widget = widgets.paths_on_surface(
+        x, x, np.add.outer(x, x), dict.fromkeys(names, walk), dict.fromkeys(names, np.ones(3))
+    )
+    places = re.findall(r'<text x="([\d.]+)" y="(\d+)" font-size="14"[^>]*>([^<]+)<', widget.svg)
+    places = [(float(x), y, name) for x, y, name in places if name in names]
+    assert [name for _, _, name in places] == names
+    assert len({y for _, y, _ in places}) == 2
+    for (x, y, name), (after, other, _) in itertools.pairwise(places):
+        assert y != other or x + 7.2 * len(name) < after - 27
+    assert all(x + 7.2 * len(name) < widgets._WIDTH for x, _, name in places)
 
 
 @pytest.mark.parametrize(

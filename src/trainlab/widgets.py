@@ -371,13 +371,20 @@ def _dot(x, y, number) -> str:
 
 
 def _legend(names) -> str:
-    room = (_WIDTH - _LEFT - _RIGHT) / len(names)
+    """Draw the legend above the axes, in two rows where one is too short."""
+    places, x, row = [], _LEFT, 0
+    for name in names:
+        width = 40 + 7.8 * len(name)  # of the line and of letters of 14 pixels
+        if x + width > _WIDTH and x > _LEFT:
+            x, row = _LEFT, row + 1
+        places.append((x, row))
+        x += width
     parts = []
-    for number, name in enumerate(names):
-        x = _LEFT + number * room
-        parts.append(_path(f"M{x:.1f} 15h22", number, "stroke-width:3"))
+    for number, (name, (x, line)) in enumerate(zip(names, places, strict=True)):
+        y = 15 if row == 0 else (7, 24)[line % 2]
+        parts.append(_path(f"M{x:.1f} {y}h22", number, "stroke-width:3"))
         parts.append(
-            f'<text x="{x + 27:.1f}" y="20" font-size="14" fill="currentColor">'
+            f'<text x="{x + 27:.1f}" y="{y + 5}" font-size="14" fill="currentColor">'
             f"{escape(name)}</text>"
         )
     return "".join(parts)
