@@ -266,6 +266,45 @@ MISTAKES = {
         ("(prediction, 69)", "what momentum needs"),
         ("(prediction, 5)", "not what plain descent needs"),
     ],
+    "08.one-cycle-rate": [
+        (
+            "lambda t, n, p: p * np.interp(t, [0, 0.45 * n, 0.9 * n, n], [0.1, 1, 0.1, 0.1])",
+            "last tenth is missing",
+        ),
+        ("lambda t, n, p: p * np.interp(t, [0, n / 2, n], [0.1, 1, 0.1])", "half of the steps"),
+        ("lambda t, n, p: one_cycle_rate(t, n, 1)", "units of the peak"),
+        (
+            "lambda t, n, p: p * np.interp(t, [0, 0.45 * n, 0.9 * n, n], [1, 0.1, 1, 0.001])",
+            "Upside down",
+        ),
+        (
+            "lambda t, n, p: p * np.interp(t, [0, 0.45 * n, 0.9 * n], [0, 1, 0])",
+            "begin at a tenth",
+        ),
+        ("lambda t, n, p: one_cycle_rate(t, 200, p)", "wrong for 100"),
+        ("lambda t, n, p: p * np.ones(n)", "straight lines"),
+        ("lambda t, n, p: p", "should have shape"),
+    ],
+    "08.boundaries-that-fire": [
+        ("[17190, 25785]", "One too late"),
+        ("[10, 15]", "Those are epochs"),
+        ("[17179, 25769]", "round up"),
+        ("[17180, 25770]", "count from 0"),
+        ("[550_000, 825_000]", "Those are images"),
+        ("[18908, 27503]", "not eleven"),
+        ("[1719, 3438]", "when the eleventh begins"),
+        ("[17189]", "should have shape"),
+    ],
+    "08.predict-the-rate": [
+        ("(0.2, measured)", "does not start over"),
+        ("(0.05, measured)", "straight line"),
+        ("(0.1, measured)", "after two epochs"),
+        ("(0.2 * np.cos(0.75 * np.pi), measured)", "must be lifted"),
+        ("(0.2 * (1 + np.cos(0.75)) / 2, measured)", "π is missing"),
+        ("(prediction, float(decay(3)))", "not epochs"),
+        ("(prediction, 0.2)", "a new optimizer"),
+        ("(prediction, float(decay(74)))", "before the pause"),
+    ],
 }
 
 

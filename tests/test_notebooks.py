@@ -207,6 +207,7 @@ def test_measured_numbers_in_prose_are_found(prose):
         "1. First, do this.\n2. Then that.",
         "Epochs 5 to 50 layers deep.",
         "An L2 penalty, and the L1 norm.",
+        "The 1cycle schedule, and **1cycle** again.",
     ],
 )
 def test_settings_in_prose_are_allowed(prose):

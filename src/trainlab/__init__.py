@@ -24,6 +24,7 @@ __all__ = [
     "progress",
     "quiz",
     "runtime",
+    "schedules",
     "stopwatch",
     "sweeping",
     "training",

@@ -38,6 +38,7 @@ _ALLOWED = re.compile(
     | ^(?:\#+\s)?\s*\d+\.\s                         # a numbered list or heading
     | \b\d+\s?×\s?\d+\b                             # the size of an image
     | \bL[12]\b                                    # a penalty or a norm by its name
+    | \b1cycle\b                                   # the name of a schedule
     | \b\d+/\d+\b                                   # a fraction that follows from an equation
     | \b\d[\d,]*(?:\s(?:to|and|or)\s\d[\d,]*)?[\s-](?:[A-Za-z]+[\s-]){{0,2}}(?:{_SETTINGS})\b
     | \b(?:mean|spread|variance|scale|rate|slope|probability|size|value|at|to|by|of|is|and)
