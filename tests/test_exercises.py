@@ -210,6 +210,67 @@ MISTAKES = {
         ("(prediction, 69)", "half of the start was gone"),
         ("(prediction, 200)", "count the calls"),
     ],
+    "06.transplant": [
+        ("lambda a, b, k: a[:k] + b[k:]", "counts arrays, not layers"),
+        ("lambda a, b, k: b[: 2 * k] + a[2 * k :]", "lowest layers from B"),
+        ("lambda a, b, k: a[: len(a) - 2 * k] + b[len(b) - 2 * k :]", "upper k layers with B's"),
+        ("lambda a, b, k: b[: 10 - 2 * k] + a[10 - 2 * k : -2] + b[-2:]", "upper k hidden layers"),
+        ("lambda a, b, k: a[:-2] + b[-2:]", "All hidden layers come from A"),
+        ("lambda a, b, k: b", "nothing of A is reused"),
+        ("lambda a, b, k: a[: 2 * k]", "yours holds"),
+        ("lambda a, b, k: a[0]", "list of arrays"),
+    ],
+    "06.on-top-of": [
+        (
+            "lambda base, n: [m := keras.Sequential([base, keras.layers.Dense(n, 'softmax')]), "
+            "m.compile('sgd', 'sparse_categorical_crossentropy')][0]",
+            "kernels moved",
+        ),
+        (
+            "lambda base, n: [[setattr(layer, 'trainable', False) for layer in base.layers "
+            "if isinstance(layer, keras.layers.Dense)], "
+            "m := keras.Sequential([base, keras.layers.Dense(n, 'softmax')]), "
+            "m.compile('sgd', 'sparse_categorical_crossentropy')][1]",
+            "scale and shift moved",
+        ),
+        (
+            "lambda base, n: [[setattr(v, 'trainable', False) for v in base.trainable_variables], "
+            "m := keras.Sequential([base, keras.layers.Dense(n, 'softmax')]), "
+            "m.compile('sgd', 'sparse_categorical_crossentropy')][1]",
+            "statistics drifted",
+        ),
+        (
+            "lambda base, n: keras.Sequential([base, keras.layers.Dense(n, 'softmax')])",
+            "not compiled",
+        ),
+        (
+            "lambda base, n: [m := keras.Sequential([base, keras.layers.Dense(2, 'softmax')]), "
+            "m.compile('sgd', 'sparse_categorical_crossentropy')][0]",
+            "output has shape",
+        ),
+        (
+            "lambda base, n: [m := keras.Sequential([base, keras.layers.Dense(n, 'softmax')]), "
+            "setattr(m, 'trainable', False), "
+            "m.compile('sgd', 'sparse_categorical_crossentropy')][0]",
+            "nothing is left to learn",
+        ),
+        (
+            "lambda base, n: [m := keras.Sequential([base, keras.layers.Dense(n, 'softmax')]), "
+            "m.compile('sgd', 'categorical_crossentropy')][0]",
+            "which loss",
+        ),
+        ("lambda base, n: base(keras.Input((8,)))", "Return a Keras model"),
+    ],
+    "06.predict-the-drift": [
+        ("(0.99**200, measured)", "still is from the new mean"),
+        ("(0, measured)", "was not frozen"),
+        ("(1 - 0.99**20, measured)", "once a batch"),
+        ("(2, measured)", "do not add up"),
+        ("(prediction, 0)", "without training=True"),
+        ("(prediction, 0.01)", "first step alone"),
+        ("(prediction, 1 - measured)", "distance that is left"),
+        ("(0.5, measured)", "keeps 0.99 of the distance"),
+    ],
     "07.rmsprop-with-momentum": [
         (
             "lambda w, g, s, m, η, ρ, β, ε: (w, s + g**2, m)",

@@ -96,3 +96,26 @@ def test_compiled_tower_has_the_weights_of_a_compiled_stack():
     assert tower.count_params() == stack.count_params()
     history = tower.fit(np.zeros((8, 784)), np.zeros(8), verbose=0).history
     assert set(history) == {"loss", "accuracy"}
+
+
+def test_pair_net_takes_both_images_through_the_same_layers():
+    net = models.pair_net(2, "sgd", units=6, n_inputs=5, seed=0)
+    # Two hidden layers and one unit, whatever the number of images.
+    assert [weight.shape for weight in net.get_weights()] == [
+        (5, 6),
+        (6,),
+        (6, 6),
+        (6,),
+        (6, 1),
+        (1,),
+    ]
+    left, right = np.random.default_rng(0).normal(size=(2, 4, 5)).astype("float32")
+    np.testing.assert_allclose(net([left, right]), net([right, left]), rtol=1e-6)
+    np.testing.assert_allclose(net([left, left]), 0.5)
+
+
+def test_pair_nets_share_one_program():
+    first, second = models.pair_net(2, "sgd", seed=0), models.pair_net(2, "sgd", seed=1)
+    from trainlab import sweeping
+
+    assert sweeping._configuration(first) == sweeping._configuration(second)

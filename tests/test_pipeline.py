@@ -136,6 +136,11 @@ def test_package_and_lock_concern_every_chapter(book, name):
         assert book.would_execute() == list(CHAPTERS)
 
 
+def test_exercises_concern_their_own_chapter(book):
+    with book.touched("src/trainlab/exercises/chapter_04.py"):
+        assert book.would_execute() == ["04_one"]
+
+
 def test_tooling_does_not_execute_chapters(book):
     with book.touched("src/trainlab/book/ledger.py"):
         assert book.would_execute() == []

@@ -19,6 +19,7 @@ def style():
 
 DRAWINGS = {
     "curves": lambda ax: plotting.curves({"a": np.ones((3, 5)), "b": np.arange(5)}, ax=ax),
+    "dots": lambda ax: plotting.dots({"a": np.ones((3, 5)), "b": [2.0]}, ax=ax),
     "histograms": lambda ax: plotting.histograms({"layer 1": np.ones(9)}, range=(0, 2), ax=ax),
     "log_heatmap": lambda ax: plotting.log_heatmap(
         np.array([[1e-9, 0.5, 1.0], [1.0, 1e9, np.inf]]), x=[0.1, 1, 10], y=[1, 2], band=10, ax=ax
@@ -102,3 +103,11 @@ def test_theme_colours_keep_their_contrast():
     for light, dark in plotting._DARK.items():
         if light not in ("#fefefe", "#dfe3e8"):
             assert contrast(light, papers[0]) >= 3 and contrast(dark, papers[1]) >= 3, light
+
+
+def test_dots_draw_every_value_and_the_median():
+    ax = plotting.dots({"a": [[1, 2], [3, 10]], "b": [5]})
+    cloud, bar, *_ = ax.lines
+    assert cloud.get_xdata().tolist() == [1, 2, 3, 10]
+    assert list(bar.get_xdata()) == [2.5, 2.5]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]

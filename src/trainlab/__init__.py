@@ -19,6 +19,7 @@ __all__ = [
     "diagnostics",
     "editions",
     "exercises",
+    "few_labels",
     "models",
     "plotting",
     "progress",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-__all__ = ["StackedDense", "compiled_stack", "compiled_tower", "dense_stack"]
+__all__ = ["StackedDense", "compiled_stack", "compiled_tower", "dense_stack", "pair_net"]
 
 
 def dense_stack(
@@ -172,4 +172,37 @@ def compiled_tower(
         ]
     )
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def pair_net(depth: int, optimizer, **options) -> keras.Model:
+    """Build a network that says whether two images belong to one class (a siamese network).
+
+    Both images pass through the same hidden layers, a `dense_stack` without its last layer; the
+    absolute differences of their features go into one sigmoid unit:
+
+        p = sigmoid(|h(left) - h(right)| v + c)
+
+    `get_weights` gives the hidden layers' arrays first, then v and c. Used in chapter 06.
+
+    Args:
+        depth: Number of hidden layers.
+        optimizer: A Keras optimizer, or its name.
+        **options: What else `dense_stack` takes.
+
+    Returns:
+        A model from two images, each (batch, n_inputs), to probabilities (batch, 1), compiled with
+        binary cross-entropy.
+
+    Reference:
+        Bromley et al. (1993), Signature verification using a "siamese" time delay neural network.
+    """
+    stack = dense_stack(depth, **options)
+    base = keras.Model(stack.inputs, stack.get_layer(f"hidden_{depth}").output)
+    left, right = (keras.Input(base.input_shape[1:]) for _ in range(2))
+    apart = keras.layers.Subtract()([base(left), base(right)])
+    # A layer and not the bare operation, whose number in a name would tell equal models apart.
+    apart = keras.layers.Lambda(keras.ops.abs)(apart)
+    model = keras.Model([left, right], keras.layers.Dense(1, activation="sigmoid")(apart))
+    model.compile(optimizer, "binary_crossentropy")
     return model

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 __all__ = [
     "as_adaptive_svg",
     "curves",
+    "dots",
     "histograms",
     "images",
     "learning_curves",
@@ -122,6 +123,28 @@ def learning_curves(histories, *, metric="loss", xlabel="epoch", ax=None):
         curves(by_part, xlabel=xlabel, title=title, legend=False, ax=axes)
     np.ravel(ax)[0].set_ylabel(metric)
     np.ravel(ax)[0].legend()
+    return ax
+
+
+def dots(by_name, *, xlabel="", title="", ax=None):
+    """Draw every single value as a dot, one row a name, with the median as a bar.
+
+    Args:
+        by_name: Mapping from a label to an array of values of any shape; the first is at the top.
+        ax: Axes to draw on; a new figure by default.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 0.5 * len(by_name) + 1.1))
+    for row, values in enumerate(by_name.values()):
+        values = np.sort(np.ravel(values))
+        # Neighbours in value get different heights, so that they do not hide each other.
+        heights = -row + np.resize([0, 0.2, -0.2, 0.1, -0.1], values.shape)
+        ax.plot(values, heights, "o", color="#0072b2", markersize=4, alpha=0.55)
+        middle = np.median(values)
+        ax.plot([middle] * 2, [-row - 0.36, -row + 0.36], "-", color="#24292e", linewidth=2.5)
+    ax.set_yticks(-np.arange(len(by_name)), list(by_name))
+    ax.set(xlabel=xlabel, title=title)
+    ax.grid(axis="y", visible=False)
     return ax
 
 

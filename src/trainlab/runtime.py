@@ -58,6 +58,8 @@ def setup(edition: str = "quick", *, seed: int = 0) -> editions.Edition:
         ValueError: `edition` is not a known one.
     """
     chosen = editions.use(edition)
+    # Advice on retracing names an address in memory, which is another one in each run.
+    tf.get_logger().setLevel("ERROR")
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

@@ -1,0 +1,255 @@
+"""Train on a few labelled images, over many seeds and many draws of those images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from trainlab import models, training
+from trainlab.datasets import Images
+from trainlab.tuning import TUNING_SEED
+
+__all__ = ["Runs", "best_rate", "draw", "error", "model_a", "only", "pairs", "pretrain", "runs"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What `runs` measured.
+
+    Args:
+        error: Share of images that are classified wrongly, in percent, of shape (seeds, draws).
+        loss: Mean cross-entropy of the same images, of the same shape.
+        weights: The trained weights by (seed, draw), as `keras.Model.get_weights` gives them.
+    """
+
+    error: np.ndarray
+    loss: np.ndarray
+    weights: dict = field(repr=False)
+
+
+def only(data: Images, classes: Sequence[int]) -> Images:
+    """Return the images of some classes, labelled 0, 1, … in the order given.
+
+    Args:
+        data: Images with labels in [0, 9].
+        classes: Different labels to keep.
+    """
+    number = np.full(10, -1)
+    number[list(classes)] = np.arange(len(classes))
+    parts = []
+    for x, y in (
+        (data.x_train, data.y_train),
+        (data.x_valid, data.y_valid),
+        (data.x_test, data.y_test),
+    ):
+        kept = number[y] >= 0
+        parts += [x[kept], number[y[kept]]]
+    return Images(*parts)
+
+
+def draw(labels, n_images: int, seed) -> np.ndarray:
+    """Draw the rows of a few labelled images, equally many of each class, in random order.
+
+    Args:
+        labels: Labels of all images, of shape (images,).
+        n_images: How many to draw; a multiple of the number of classes.
+        seed: An integer or a sequence of them; the same one draws the same rows.
+
+    Returns:
+        Different row numbers, of shape (n_images,).
+
+    Raises:
+        ValueError: The images do not divide among the classes, or a class has too few.
+    """
+    classes = np.unique(labels)
+    each, left_over = divmod(n_images, len(classes))
+    if n_images < 1 or left_over:
+        raise ValueError(
+            f"n_images={n_images} cannot be divided equally among {len(classes)} classes; give a "
+            f"multiple of {len(classes)}."
+        )
+    rng = np.random.default_rng(seed)
+    rows = []
+    for label in classes:
+        of_class = np.flatnonzero(labels == label)
+        if len(of_class) < each:
+            raise ValueError(
+                f"Class {label} has {len(of_class)} images, but n_images={n_images} needs {each} "
+                "of each class; draw fewer."
+            )
+        rows.append(rng.choice(of_class, each, replace=False))
+    return rng.permutation(np.concatenate(rows))
+
+
+def pairs(data: Images, n_pairs: int, seed):
+    """Draw pairs of training images: half of one class each, half of two classes.
+
+    Args:
+        data: Images whose labels are 0, 1, … without a gap.
+        n_pairs: How many pairs.
+        seed: An integer; the same one draws the same pairs.
+
+    Returns:
+        `((left, right), same)`: two arrays (pairs, features) and a column (pairs, 1) that is 1
+        where both images are of one class.
+    """
+    rng = np.random.default_rng(seed)
+    n_classes = data.y_train.max() + 1
+    same = rng.permutation(np.arange(n_pairs) % 2)
+    left = rng.integers(n_classes, size=n_pairs)
+    right = np.where(same, left, (left + rng.integers(1, n_classes, n_pairs)) % n_classes)
+    rows = [np.flatnonzero(data.y_train == label) for label in range(n_classes)]
+    sizes = np.array([len(of_class) for of_class in rows])
+    images = []
+    for label in (left, right):
+        place = rng.integers(sizes[label])
+        images.append(data.x_train[[rows[c][at] for c, at in zip(label, place, strict=True)]])
+    return tuple(images), same[:, None]
+
+
+def error(model: keras.Model, x, y) -> float:
+    """Return the share of images that a classifier gets wrong, in percent.
+
+    Args:
+        model: A model with one probability a class as outputs, (batch, classes).
+        x: Images of shape (batch, features).
+        y: Integer labels of shape (batch,).
+    """
+    return _error_and_loss(model, x, y)[0]
+
+
+def pretrain(build: Callable[[], keras.Model], data, seeds: Sequence[int], **fit_arguments) -> dict:
+    """Train one model a seed, and one for the seed that chooses learning rates.
+
+    Args:
+        build: Returns a new compiled model, as for `trainlab.training.sweep`.
+        data: `(x, y)`.
+        seeds: The seeds to report; `TUNING_SEED` is added.
+        **fit_arguments: As for `trainlab.training.sweep`.
+
+    Returns:
+        The trained models by seed.
+    """
+    seeds = (*seeds, TUNING_SEED)
+    trained = training.sweep(build, data, seeds, keep_models=True, **fit_arguments)
+    return dict(zip(seeds, trained.models, strict=True))
+
+
+def model_a(data: Images, seeds: Sequence[int], *, epochs: int) -> dict:
+    """Train the network whose layers are reused: 4 ReLU layers of 100, He, plain SGD at 0.1.
+
+    Args:
+        data: The images of task A, labelled 0, 1, …
+        seeds: The seeds to report; `TUNING_SEED` is added.
+        epochs: Passes over the training images.
+
+    Returns:
+        The trained models by seed.
+    """
+    n_classes = int(data.y_train.max()) + 1
+    return pretrain(
+        lambda: models.compiled_stack(
+            4, keras.optimizers.SGD(0.1), kernel_initializer="he_normal", n_classes=n_classes
+        ),
+        (data.x_train, data.y_train),
+        seeds,
+        label="model A",
+        epochs=epochs,
+    )
+
+
+def runs(
+    net: keras.Model,
+    starts: Mapping,
+    data: Images,
+    n_images: int,
+    *,
+    learning_rate: float,
+    seeds: Sequence[int],
+    draws: int,
+    part: str = "test",
+    **fit_arguments,
+) -> Runs:
+    """Train a net anew for each seed and each draw of a few labelled images.
+
+    Draw d of seed s is `draw(data.y_train, n_images, (s, d))`, in an order that the same two
+    numbers decide: two configurations are paired run by run. The net is used again for every run,
+    with other weights and a fresh optimizer, so that its program is compiled once.
+
+    Args:
+        net: Compiled classifier with integer labels.
+        starts: The weights to start from, by seed or by (seed, draw), as `get_weights` gives them.
+        data: The images to draw from (x_train) and those to measure on.
+        n_images: Labelled images in a draw.
+        learning_rate: Of all runs.
+        seeds: The seeds, in the order of the rows of the result.
+        draws: Number of draws a seed.
+        part: Where to measure: "test" or "valid".
+        **fit_arguments: `epochs` and `batch_size` as for `trainlab.training.fit`.
+
+    Returns:
+        `Runs` with errors, losses and weights.
+
+    Raises:
+        ValueError: There is no draw, or the images cannot be drawn.
+    """
+    if draws < 1:
+        raise ValueError(f"draws={draws} is below 1; every seed needs a draw of images.")
+    x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
+    errors, losses, weights = np.zeros((len(seeds), draws)), np.zeros((len(seeds), draws)), {}
+    # XLA would be chosen in the middle of these short runs, once enough of them were done.
+    net.supports_jit = False
+    for (row, number), _ in np.ndenumerate(errors):
+        seed = seeds[row]
+        net.set_weights(starts[(seed, number)] if (seed, number) in starts else starts[seed])
+        for variable in net.optimizer.variables:
+            variable.assign(np.zeros(variable.shape))
+        net.optimizer.learning_rate = learning_rate
+        rows = draw(data.y_train, n_images, (seed, number))
+        training.fit(
+            net,
+            data.x_train[rows],
+            data.y_train[rows],
+            seed=1000 * seed + number,
+            verbose=0,
+            **fit_arguments,
+        )
+        errors[row, number], losses[row, number] = _error_and_loss(net, x, y)
+        weights[seed, number] = net.get_weights()
+    return Runs(errors, losses, weights)
+
+
+def best_rate(attempt: Callable[..., Runs], rates: Sequence[float], *, draws: int = 2) -> float:
+    """Return the learning rate with the lowest validation loss on a seed that is not reported.
+
+    Args:
+        attempt: Trains as `runs` does; called with a rate and the keywords `seeds`, `draws` and
+            `part`, which it hands on.
+        rates: The rates to try. A rate with a run that diverged counts as the worst.
+        draws: Over how many draws of labelled images the loss is averaged.
+
+    Raises:
+        ValueError: There is no rate, or every rate diverged.
+    """
+    losses = [
+        attempt(rate, seeds=(TUNING_SEED,), draws=draws, part="valid").loss.mean() for rate in rates
+    ]
+    if not np.isfinite(losses).any():
+        raise ValueError(
+            f"No learning rate of {', '.join(map(str, rates)) or 'an empty list'} ended with a "
+            "finite loss; try smaller ones."
+        )
+    return rates[int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))]
+
+
+def _error_and_loss(model, x, y) -> tuple[float, float]:
+    probabilities = np.asarray(model(keras.ops.convert_to_tensor(x), training=False))
+    of_label = probabilities[np.arange(len(y)), y]
+    wrong = probabilities.argmax(axis=1) != y
+    # A net that diverged gives NaN everywhere, and argmax would call that the first class.
+    wrong |= ~np.isfinite(of_label)
+    loss = -np.mean(np.log(np.maximum(of_label, keras.config.epsilon())))
+    return float(100 * np.mean(wrong)), float(loss)

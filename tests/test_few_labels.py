@@ -1,0 +1,146 @@
+"""Few labels: the same draws for both sides, fresh starts, honest errors."""
+
+import keras
+import numpy as np
+import pytest
+
+from trainlab import few_labels
+from trainlab.datasets import Images
+from trainlab.tuning import TUNING_SEED
+
+
+def task(n=60):
+    """Two classes that a line separates, in the three parts of `Images`."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    x = (rng.normal(size=(n, 3)) + 4 * y[:, None]).astype("float32")
+    return Images(x, y, x, y, x, y)
+
+
+def net(rate=0.1):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "softmax")])
+    model.compile(keras.optimizers.SGD(rate, momentum=0.9), "sparse_categorical_crossentropy")
+    return model
+
+
+ZERO = [np.zeros((3, 2)), np.zeros(2)]
+OPTIONS = {"learning_rate": 0.1, "seeds": (3, 5), "draws": 2, "epochs": 2, "batch_size": 4}
+
+
+def test_draw_is_balanced_distinct_and_decided_by_its_seed():
+    labels = np.repeat([4, 7], [50, 30])
+    rows = few_labels.draw(labels, 20, (1, 2))
+    assert len(set(rows)) == 20
+    assert np.bincount(labels[rows])[[4, 7]].tolist() == [10, 10]
+    assert few_labels.draw(labels, 20, (1, 2)).tolist() == rows.tolist()
+    assert few_labels.draw(labels, 20, (1, 3)).tolist() != rows.tolist()
+
+
+@pytest.mark.parametrize(
+    ("n_images", "message"),
+    [(3, "multiple of 2"), (0, "divided equally"), (80, "Class 1 has 30 images")],
+)
+def test_draw_that_cannot_be_made_raises(n_images, message):
+    with pytest.raises(ValueError, match=message):
+        few_labels.draw(np.repeat([0, 1], [50, 30]), n_images, 0)
+
+
+def test_only_keeps_the_classes_in_their_order():
+    y = np.array([5, 6, 1, 5])
+    x = np.arange(4)[:, None]
+    kept = few_labels.only(Images(x, y, x, y, x, y), (6, 5))
+    assert kept.y_train.tolist() == [1, 0, 1]
+    assert kept.x_test.ravel().tolist() == [0, 1, 3]
+
+
+def test_error_counts_wrong_images_in_percent():
+    model = net()
+    model.set_weights([np.zeros((3, 2)), np.array([1.0, 0.0])])
+    assert few_labels.error(model, np.zeros((4, 3), "float32"), np.array([0, 0, 0, 1])) == 25
+
+
+def test_net_that_diverged_is_wrong_about_everything():
+    model = net()
+    model.set_weights([np.full((3, 2), np.nan), np.zeros(2)])
+    assert few_labels.error(model, np.ones((4, 3), "float32"), np.zeros(4, int)) == 100
+
+
+def test_run_equals_training_from_the_same_start():
+    starts = {3: ZERO, 5: ZERO}
+    got = few_labels.runs(net(), starts, task(), 8, **OPTIONS)
+    assert got.error.shape == got.loss.shape == (2, 2)
+
+    data, alone = task(), net()
+    alone.set_weights(ZERO)
+    rows = few_labels.draw(data.y_train, 8, (5, 1))
+    from trainlab import training
+
+    options = {"epochs": 2, "batch_size": 4, "seed": 5001, "verbose": 0}
+    training.fit(alone, data.x_train[rows], data.y_train[rows], **options)
+    for ours, theirs in zip(got.weights[5, 1], alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_runs_do_not_depend_on_what_was_run_before():
+    model = net()
+    first = few_labels.runs(model, {3: ZERO, 5: ZERO}, task(), 8, **OPTIONS)
+    again = few_labels.runs(model, {3: ZERO, 5: ZERO}, task(), 8, **OPTIONS)
+    np.testing.assert_array_equal(first.loss, again.loss)
+
+
+def test_start_of_a_single_draw_goes_before_that_of_its_seed():
+    far = [np.ones((3, 2)) * [[-9, 9]], np.array([90.0, -90.0])]
+    starts = {3: ZERO, 5: ZERO, (5, 1): far}
+    rate = OPTIONS | {"learning_rate": 0.0}
+    got = few_labels.runs(net(), starts, task(), 8, **rate)
+    np.testing.assert_array_equal(got.weights[5, 1][1], far[1])
+    np.testing.assert_array_equal(got.weights[5, 0][1], 0)
+
+
+def test_runs_without_a_draw_raise():
+    with pytest.raises(ValueError, match="draws=0 is below 1"):
+        few_labels.runs(net(), {3: ZERO}, task(), 8, **(OPTIONS | {"draws": 0}))
+
+
+def attempt_with(losses):
+    def attempt(rate, *, seeds, draws, part):
+        assert (seeds, draws, part) == ((TUNING_SEED,), 2, "valid")
+        return few_labels.Runs(np.zeros((1, 2)), np.array([losses[rate]] * 2), {})
+
+    return attempt
+
+
+def test_best_rate_has_the_lowest_finite_loss():
+    losses = {0.1: 0.5, 0.3: 0.2, 1.0: np.nan}
+    assert few_labels.best_rate(attempt_with(losses), list(losses)) == 0.3
+
+
+@pytest.mark.parametrize(("rates", "message"), [([], "an empty list"), ([1.0], "No learning rate")])
+def test_no_rate_left_raises(rates, message):
+    with pytest.raises(ValueError, match=message):
+        few_labels.best_rate(attempt_with({1.0: np.inf}), rates)
+
+
+def test_half_of_the_pairs_are_of_one_class():
+    data = task()
+    marked = Images(*[part for y in [np.arange(60) % 3] for part in (y[:, None], y) * 3])
+    (left, right), same = few_labels.pairs(marked, 40, seed=0)
+    assert same.shape == (40, 1)
+    assert same.sum() == 20
+    np.testing.assert_array_equal(left == right, same == 1)
+    again = few_labels.pairs(data, 10, seed=1)[0][0], few_labels.pairs(data, 10, seed=1)[0][0]
+    np.testing.assert_array_equal(*again)
+
+
+def test_pretrain_adds_the_seed_that_chooses_rates():
+    data = task()
+    nets = few_labels.pretrain(net, (data.x_train, data.y_train), (0, 1), epochs=9)
+    assert list(nets) == [0, 1, TUNING_SEED]
+    assert few_labels.error(nets[0], data.x_test, data.y_test) < 30
+
+
+def test_model_a_has_a_unit_for_each_class():
+    y = np.arange(64) % 4
+    x = np.eye(784, dtype="float32")[y]
+    nets = few_labels.model_a(Images(x, y, x, y, x, y), (0,), epochs=1)
+    assert nets[0].output_shape == (None, 4)
