@@ -28,6 +28,17 @@ def test_the_rate_with_the_lowest_validation_loss_is_chosen():
     assert best == (1e-4, 0.1)[int(np.argmin(losses))]
 
 
+def test_a_run_that_stops_early_counts_by_its_last_epoch():
+    def stop_at_once():
+        return [keras.callbacks.EarlyStopping(patience=1, min_delta=100)]
+
+    best, tuned = tuning.tuned_sweep(
+        build, (X, Y), [0], rates=(1e-4, 0.1), callbacks=stop_at_once, keep_models=True,
+        **{**BUDGET, "epochs": 5},
+    )  # fmt: skip
+    assert best == 0.1 and np.isnan(tuned.history["val_loss"][0, -1]) and len(tuned.models) == 1
+
+
 def test_shared_programs_train_as_if_alone():
     best, tuned = tuning.tuned_sweep(build, (X, Y), [0, 1], rates=(1e-3, 0.1), **BUDGET)
     alone = training.sweep(lambda: build(best), (X, Y), [0, 1], **BUDGET)

@@ -59,14 +59,15 @@ def tuned_sweep(
                 [TUNING_SEED],
                 label=f"learning rate {rate:g}",
                 template=template,
-                **fit_arguments,
+                **{**fit_arguments, "keep_models": True},
             )
             if "val_loss" not in trial.history:
                 raise ValueError(
                     "There are no validation data, by whose loss the rates are compared. Pass "
                     "`validation_data=(x_valid, y_valid)`."
                 )
-            losses.append(trial.history["val_loss"][0, -1])
+            # Not the last column of trial.history, which is empty if the run was stopped early.
+            losses.append(trial.models[0].history.history["val_loss"][-1])
         if not np.isfinite(losses).any():
             raise ValueError(
                 f"Every learning rate of {', '.join(map(str, rates))} diverged; try smaller ones."
