@@ -4,13 +4,16 @@ from pathlib import Path
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MPLBACKEND", "agg")
 
+import matplotlib
 import pytest
 
 from trainlab import editions
 
 ROOT = Path(__file__).parents[1]
+
+# Here, and not for the kernels that tests start: those show their figures as a notebook does.
+matplotlib.use("agg")
 
 
 @pytest.fixture
