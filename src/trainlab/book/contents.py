@@ -152,6 +152,11 @@ def misconceptions_page(root: Path, claims: dict) -> str:
     entries = yaml.safe_load((root / "pages" / "misconceptions.yml").read_text())
     by_id = {claim["id"]: claim for claim in claims["claims"]}
     lines = [
+        # Its headings are sentences: in the margin they would unfold, and move, while one reads.
+        "---",
+        "html_theme.sidebar_secondary.remove: true",
+        "---",
+        "",
         "# Misconceptions",
         "",
         "Sentences that notes and courses repeat, and what holds instead. Each was measured: the "
