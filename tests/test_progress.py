@@ -45,7 +45,7 @@ def test_terminal_line_is_wiped_when_the_work_fails(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     with pytest.raises(ZeroDivisionError), ProgressBar(4, "ReLU") as bar:
         bar.update(2)
-        1 / 0  # noqa: B018 - it is there to raise
+        raise ZeroDivisionError
     assert sys.stderr.getvalue().endswith("\r\x1b[K")
 
 
