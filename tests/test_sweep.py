@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from trainlab import compiled_epoch
@@ -133,6 +134,40 @@ def test_global_random_numbers_are_not_shared(data, programs):
     assert len(programs) == 4
     _, history = alone(1, data, make=noisy)
     np.testing.assert_array_equal(runs.history["loss"][1], history.history["loss"])
+
+
+def build_from_tensorflows_draws():
+    model = build()
+    model.layers[0].kernel.assign(tf.random.normal(model.layers[0].kernel.shape))
+    return model
+
+
+class TensorFlowNoise(layers.Layer):
+    def call(self, inputs, training=False):
+        return inputs + tf.random.normal(tf.shape(inputs)) if training else inputs
+
+
+def build_with_tensorflows_noise():
+    model = keras.Sequential([keras.Input((6,)), TensorFlowNoise(), layers.Dense(2, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("make", [build_from_tensorflows_draws, build_with_tensorflows_noise])
+def test_tensorflows_own_random_numbers_depend_on_the_seed_alone(make, data):
+    seeds = [3, 1, 4]
+    runs = sweep(make, data, seeds=seeds, epochs=2)
+    for row, seed in enumerate(seeds):
+        _, history = alone(seed, data, make, epochs=2)
+        np.testing.assert_array_equal(runs.history["loss"][row], history.history["loss"])
+
+
+def test_programs_stay_ready_from_seed_to_seed(data, monkeypatch):
+    seeded = []
+    set_seed = tf.random.set_seed
+    monkeypatch.setattr(tf.random, "set_seed", lambda seed: seeded.append(seed) or set_seed(seed))
+    sweep(build, data, seeds=[3, 1, 4])
+    assert set(seeded) == {3}
 
 
 def test_seeds_that_stop_early_are_padded_with_nan(data):

@@ -1,5 +1,7 @@
 """One epoch as one compiled program."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -15,6 +17,9 @@ which both are equal hardly depends on the net. `python -m benchmarks xla_rule` 
 # Measured on a CPU: XLA's random numbers and convolutions take 5 to 20 times as long as those of
 # TensorFlow's own kernels. `python -m benchmarks xla_rule` shows both.
 _SLOW_IN_XLA_ON_CPU = ("Random", "Dropout", "Conv", "Pool")
+
+# The names of those without a state begin with "Stateless".
+_COUNT_THEIR_DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial")
 
 
 class EpochProgram:
@@ -93,10 +98,18 @@ class EpochProgram:
             return True
         if self.planned_steps < XLA_BREAK_EVEN:
             return False
+        return not any(slow in name for name in self._operations for slow in _SLOW_IN_XLA_ON_CPU)
+
+    @functools.cached_property
+    def _operations(self):
         graph = self._step.graph.as_graph_def()
         functions = [node for function in graph.library.function for node in function.node_def]
-        operations = {node.op for node in [*graph.node, *functions]}
-        return not any(slow in name for name in operations for slow in _SLOW_IN_XLA_ON_CPU)
+        return {node.op for node in [*graph.node, *functions]}
+
+    @property
+    def draws_by_tensorflow(self):
+        """Whether a step has random operations that count their draws, as Keras' own do not."""
+        return any(name.startswith(_COUNT_THEIR_DRAWS) for name in self._operations)
 
     def run(self, data, order):
         """Does every step once.

@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+from unittest import mock
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 __all__ = ["Sweep", "SweepFailed", "Template", "check_sweep", "split_data", "tabulate"]
 
@@ -59,9 +61,38 @@ class Template:
     def __init__(self):
         self._model = None
         self._trained = None
+        self._first_draw = None
+        self._keeps_kernels = False
 
     def __enter__(self):
         return self
+
+    def set_random_seed(self, seed):
+        """`keras.utils.set_random_seed`, which from the second call on keeps compiled kernels.
+
+        TensorFlow's part of it discards all kernels, so that operations that count their draws
+        (`tf.random.normal`) begin anew. To make a program ready again then takes longer than to
+        train a small net. Models whose first run drew by Keras, NumPy and Python alone do without.
+        """
+        if self._first_draw is not None and self._programs():
+            untouched = float(tf.random.uniform(())) == self._first_draw
+            self._keeps_kernels = untouched and not self._draws_by_tensorflow()
+        self._first_draw = None
+        if self._keeps_kernels:
+            with mock.patch.object(tf.random, "set_seed"):
+                keras.utils.set_random_seed(seed)
+            return
+        keras.utils.set_random_seed(seed)
+        if self._model is None:
+            self._first_draw = float(tf.random.uniform(()))
+            keras.utils.set_random_seed(seed)
+
+    def _programs(self):
+        programs = vars(self._model).get("_trainlab_programs", {}) if self._model else {}
+        return [program for _, program in programs.values()]
+
+    def _draws_by_tensorflow(self):
+        return any(program.draws_by_tensorflow for program in self._programs())
 
     def __exit__(self, *_error):
         if self._trained is not None:  # the first model gets its own trained state again
@@ -93,12 +124,12 @@ class Template:
         configuration = _configuration(model)
         if configuration is None or configuration != self._configuration:
             return False
+        if self._draws_by_tensorflow():  # its operations took their seeds when they were traced
+            return False
         # A layer that draws from Keras' global seed generator changes a variable outside the model.
         known = {id(variable.value) for variable in _state(self._model)}
         return all(
-            id(variable) in known
-            for _, program in vars(self._model)["_trainlab_programs"].values()
-            for variable in program.variables
+            id(variable) in known for program in self._programs() for variable in program.variables
         )
 
 

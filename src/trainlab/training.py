@@ -214,7 +214,7 @@ def sweep(
     ):
         for number, seed in enumerate(seeds):
             try:
-                keras.utils.set_random_seed(seed)
+                template.set_random_seed(seed)
                 arguments = split_data(data(seed) if callable(data) else data, fit_arguments)
                 callbacks = make_callbacks() if callable(make_callbacks) else make_callbacks
                 callbacks = [*callbacks, _progress(bar, number * epochs, f"seed {seed}")]
