@@ -10,7 +10,6 @@ the ledger of the book.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
 import json
 import os
@@ -18,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 from nbclient import NotebookClient
@@ -103,7 +103,7 @@ class Elsewhere:
         source = self.folder / "course" / "chapters" / f"{chapter}.ipynb"
         notebook = nbformat.read(shutil.copy2(source, folder), as_version=4)
         try:
-            with _environment(self._variables()):
+            with mock.patch.dict(os.environ, self._variables()):
                 NotebookClient(
                     notebook,
                     timeout=CELL_LIMIT,
@@ -144,17 +144,6 @@ def _run(*command, cwd=None) -> str:
     return finished.stdout
 
 
-@contextlib.contextmanager
-def _environment(variables):
-    kept = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in kept.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
 def main(arguments=None) -> None:
     """Run chapters in one environment, write their claims, exit with 1 if a chapter fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -162,7 +151,7 @@ def main(arguments=None) -> None:
     parser.add_argument("chapters", nargs="*", help="all by default")
     options = parser.parse_args(arguments)
     root = Path.cwd()
-    failed, claims, run = [], [], None
+    failed, claims, runs = [], [], []
     try:
         elsewhere = Elsewhere(options.name, root)
         elsewhere.make()
@@ -174,18 +163,13 @@ def main(arguments=None) -> None:
                 print(f"✗ {error}", flush=True)
                 continue
             claims += ledger.claims_of(notebook, chapter)
-            run = ledger.run_of(notebook, chapter)
+            runs.append(ledger.run_of(notebook, chapter))
             print(f"✓ {chapter} in {options.name!r}: {len(claims)} claims so far", flush=True)
     except ElsewhereError as error:
         sys.exit(f"✗ {error}")
-    if run is not None:
+    if runs:
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        record = {
-            "edition": run["edition"],
-            "created": created,
-            **{name: run[name] for name in ("device", "cores", "versions")},
-            "claims": claims,
-        }
+        record = ledger.record_of(claims, runs, created)
         partial = elsewhere.folder / "claims.part"
         partial.write_text(json.dumps(record, indent=1) + "\n")
         partial.replace(elsewhere.folder / "claims.json")

@@ -26,6 +26,7 @@ __all__ = [
     "gather",
     "ledger_page",
     "main",
+    "record_of",
     "report_page",
     "run_of",
 ]
@@ -79,6 +80,24 @@ def run_of(notebook, chapter: str) -> dict:
     return runs[0]
 
 
+def record_of(claims: list[dict], runs: list[dict], created: str) -> dict:
+    """Return the contents of `claims.json`.
+
+    Args:
+        claims: The records of `claims_of`, of all chapters.
+        runs: The records of `run_of`, at least one.
+        created: The time to record, in ISO 8601.
+    """
+    return {
+        "edition": runs[0]["edition"],
+        "created": created,
+        "device": ", ".join(sorted({run["device"] for run in runs})),
+        "cores": runs[0]["cores"],
+        "versions": runs[0]["versions"],
+        "claims": claims,
+    }
+
+
 def gather(notebooks: list[Path], reports: list[Path], created: str) -> tuple[dict, dict]:
     """Return the contents of `claims.json` and `report.json`.
 
@@ -92,23 +111,9 @@ def gather(notebooks: list[Path], reports: list[Path], created: str) -> tuple[di
         notebook = nbformat.read(path, as_version=4)
         claims += claims_of(notebook, path.stem)
         runs.append(run_of(notebook, path.stem))
-    devices = sorted({run["device"] for run in runs})
-    shared = {"edition": runs[0]["edition"], "device": ", ".join(devices)}
-    return (
-        {
-            "edition": shared["edition"],
-            "created": created,
-            "device": shared["device"],
-            "cores": runs[0]["cores"],
-            "versions": runs[0]["versions"],
-            "claims": claims,
-        },
-        {
-            **shared,
-            "versions": runs[0]["versions"],
-            "chapters": [json.loads(path.read_text()) for path in reports],
-        },
-    )
+    record = record_of(claims, runs, created)
+    shared = {name: record[name] for name in ("edition", "device", "versions")}
+    return record, {**shared, "chapters": [json.loads(path.read_text()) for path in reports]}
 
 
 def ledger_page(claims: dict, titles: dict[str, str]) -> str:
