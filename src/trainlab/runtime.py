@@ -78,8 +78,8 @@ def _announce(edition: editions.Edition, description: dict) -> None:
         from IPython import get_ipython
         from IPython.display import display
     except ImportError:
-        get_ipython = lambda: None  # noqa: E731
-    if get_ipython() is None:
+        get_ipython = None
+    if get_ipython is None or get_ipython() is None:
         print(line)
     else:
         # The record travels with the executed notebook, so that the site can say what it ran on.
