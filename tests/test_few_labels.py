@@ -144,3 +144,50 @@ def test_model_a_has_a_unit_for_each_class():
     x = np.eye(784, dtype="float32")[y]
     nets = few_labels.model_a(Images(x, y, x, y, x, y), (0,), epochs=1)
     assert nets[0].output_shape == (None, 4)
+
+
+def test_study_measures_cross_entropies_without_penalty_and_dropout():
+    def build(rate):
+        penalty = keras.regularizers.L2(0.5)
+        dense = keras.layers.Dense(2, "softmax", kernel_regularizer=penalty)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), dense])
+        model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        return model
+
+    data = task()
+    study = few_labels.study(
+        build, data, (3, 5), n_images=20, n_valid=10, n_test=30, rates=(1e-9, 0.1), epochs=3
+    )
+    assert study.rate == 0.1
+    assert study.epochs.tolist() == [3, 3]
+    for number, (seed, net) in enumerate(zip((3, 5), study.nets, strict=True)):
+        rows = few_labels.draw(data.y_train, 20, seed)
+        losses = []
+        for x, y in (
+            (data.x_train[rows], data.y_train[rows]),
+            (data.x_test[:30], data.y_test[:30]),
+        ):
+            p = keras.ops.softmax(x @ net.layers[1].kernel + net.layers[1].bias).numpy()
+            losses.append(-np.log(p[np.arange(len(y)), y]).mean())
+        assert study.train_loss[number] == pytest.approx(losses[0], rel=1e-5)
+        assert study.test_loss[number] == pytest.approx(losses[1], rel=1e-5)
+        assert study.gap[number] == pytest.approx(losses[1] - losses[0], rel=1e-4, abs=1e-6)
+        right = np.mean(p.argmax(axis=1) == data.y_test[:30])
+        assert study.accuracy[number] == pytest.approx(100 * right)
+
+
+def test_study_counts_the_epochs_of_runs_that_stop_early():
+    stop = keras.callbacks.EarlyStopping(patience=1, min_delta=1e9)
+    study = few_labels.study(
+        net, task(), (3, 5), n_images=20, n_valid=10, n_test=30, rates=(0.1,), epochs=9,
+        callbacks=lambda: [stop],
+    )  # fmt: skip
+    assert study.epochs.tolist() == [2, 2]
+
+
+def test_study_takes_a_single_rate_as_it_is():
+    options = {"n_images": 20, "n_valid": 10, "n_test": 30, "epochs": 2}
+    single = few_labels.study(net, task(), (3, 5), rates=(0.1,), **options)
+    chosen = few_labels.study(net, task(), (3, 5), rates=(1e-9, 0.1), **options)
+    assert single.rate == chosen.rate == 0.1
+    np.testing.assert_allclose(single.test_loss, chosen.test_loss, rtol=1e-5)

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from trainlab import models, training
+from trainlab import models, training, tuning
 from trainlab.datasets import Images
 from trainlab.tuning import TUNING_SEED
 
-__all__ = ["Runs", "best_rate", "draw", "error", "model_a", "only", "pairs", "pretrain", "runs"]
+__all__ = [
+    "Runs", "Study", "best_rate", "draw", "error", "model_a", "only", "pairs", "pretrain", "runs",
+    "study",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,34 @@ class Runs:
     error: np.ndarray
     loss: np.ndarray
     weights: dict = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What `study` measured, one value a seed.
+
+    Args:
+        rate: The learning rate that was chosen.
+        train_loss, test_loss: Cross-entropy of the finished networks in inference, of shape
+            (seeds,): without penalties, and with nothing dropped.
+        accuracy: On the test images, in percent, of shape (seeds,).
+        epochs: How many epochs each seed was trained, of shape (seeds,).
+        history: Metric name to array (seeds, epochs), as Keras reports them.
+        nets: The networks, one a seed.
+    """
+
+    rate: float
+    train_loss: np.ndarray
+    test_loss: np.ndarray
+    accuracy: np.ndarray
+    epochs: np.ndarray
+    history: dict = field(repr=False)
+    nets: tuple = field(repr=False)
+
+    @property
+    def gap(self) -> np.ndarray:
+        """Test loss minus training loss, of shape (seeds,)."""
+        return self.test_loss - self.train_loss
 
 
 def only(data: Images, classes: Sequence[int]) -> Images:
@@ -243,6 +274,67 @@ def best_rate(attempt: Callable[..., Runs], rates: Sequence[float], *, draws: in
             "finite loss; try smaller ones."
         )
     return rates[int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))]
+
+
+def study(
+    build: Callable[[float], keras.Model],
+    data: Images,
+    seeds: Sequence[int],
+    *,
+    n_images: int,
+    n_valid: int,
+    n_test: int,
+    rates: Sequence[float],
+    **fit_arguments,
+) -> Study:
+    """Train on a few images, drawn anew for each seed, at the best of a few learning rates.
+
+    The rate is chosen by `tuned_sweep`: on a seed that is not reported, by the validation loss at
+    the end, which holds the network's penalties, if it has any.
+
+    Args:
+        build: Returns a new compiled classifier for a learning rate.
+        data: The images to draw from, and those to validate and to test on.
+        seeds: The seeds; seed s trains on the images of `draw(data.y_train, n_images, s)`.
+        n_images: Training images of a seed, a multiple of the number of classes.
+        n_valid, n_test: How many validation and test images are used, from the first on.
+        rates: The learning rates to try. A single one is taken as it is.
+        **fit_arguments: `epochs`, `batch_size`, `callbacks`, … as for `trainlab.training.sweep`.
+
+    Returns:
+        A `Study`.
+
+    Used in chapter 09.
+    """
+
+    def parts(seed):
+        rows = draw(data.y_train, n_images, seed)
+        valid = data.x_valid[:n_valid], data.y_valid[:n_valid]
+        return data.x_train[rows], data.y_train[rows], *valid
+
+    fit_arguments["keep_models"] = True
+    if len(rates) == 1:
+        rate, trained = (
+            rates[0],
+            training.sweep(lambda: build(rates[0]), parts, seeds, **fit_arguments),
+        )
+    else:
+        rate, trained = tuning.tuned_sweep(build, parts, seeds, rates=rates, **fit_arguments)
+    train_loss, ends = [], []
+    for seed, net in zip(seeds, trained.models, strict=True):
+        x, y, *_ = parts(seed)
+        train_loss.append(_error_and_loss(net, x, y)[1])
+        ends.append(_error_and_loss(net, data.x_test[:n_test], data.y_test[:n_test]))
+    wrong, test_loss = np.transpose(ends)
+    return Study(
+        rate,
+        np.array(train_loss),
+        test_loss,
+        100 - wrong,
+        np.sum(np.isfinite(trained.history["val_loss"]), axis=1),
+        trained.history,
+        trained.models,
+    )
 
 
 def _error_and_loss(model, x, y) -> tuple[float, float]:
