@@ -114,3 +114,9 @@ def test_dead_units_of_a_diverged_net_are_refused(batch):
     net.layers[1].bias.assign([0.0, np.nan])
     with pytest.raises(ValueError, match="not finite"):
         diagnostics.dead_units(net, batch[0])
+
+
+def test_accuracy_is_the_share_in_percent():
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, use_bias=False)])
+    net.set_weights([np.eye(3)])
+    assert diagnostics.accuracy(net, np.eye(3), [0, 1, 0]) == pytest.approx(200 / 3)

@@ -400,6 +400,73 @@ MISTAKES = {
         ("(prediction, 249)", "first one is number 1"),
         ("(prediction, 125)", "twice too fast"),
     ],
+    "10.prune-by-layer": [
+        (
+            "lambda kernels, q: [np.where(np.abs(W) > np.quantile(np.abs(kernels), q, "
+            "method='inverted_cdf'), W, 0) for W in kernels]",
+            "One threshold for all",
+        ),
+        ("lambda kernels, q: prune(kernels, 1 - q)", "share 1 − q"),
+        ("lambda kernels, q: [W - P for W, P in zip(kernels, prune(kernels, q))]", "Upside down"),
+        (
+            "lambda kernels, q: [np.where(W > np.sort(W.ravel())[int(q * W.size) - 1], W, 0)"
+            " for W in kernels]",
+            "sort the sizes",
+        ),
+        ("lambda kernels, q: [np.sign(np.abs(W)) for W in prune(kernels, q)]", "are the masks"),
+        (
+            "lambda kernels, q: [np.where(np.abs(W) > np.sort(np.abs(W), 0)[15], W, 0)"
+            " for W in kernels]",
+            "threshold for each column",
+        ),
+        ("lambda kernels, q: kernels", "Nothing was pruned"),
+        ("lambda kernels, q: [0 * W for W in kernels]", "What stays must be"),
+        ("lambda kernels, q: prune(kernels, q)[0]", "Return a list"),
+    ],
+    "10.quantize-to-bits": [
+        ("lambda W, k: np.round(8 / abs(W).max(0) * W) * abs(W).max(0) / 8", "8 has no place"),
+        ("lambda W, k: np.round(15 / abs(W).max(0) * W) * abs(W).max(0) / 15", "for the sign"),
+        ("lambda W, k: rounded_to_bits(W, 8)", "right for 8 bits"),
+        ("lambda W, k: rounded_to_bits(W, 4)", "wrong for 8"),
+        ("lambda W, k: np.round(7 / abs(W).max() * W) * abs(W).max() / 7", "whole kernel"),
+        ("lambda W, k: rounded_to_bits(W.T, k).T", "One scale a row"),
+        ("lambda W, k: np.floor(7 / abs(W).max(0) * W) * abs(W).max(0) / 7", "round down"),
+        ("lambda W, k: np.round(7 / abs(W).max(0) * W)", "Those are the integers"),
+        ("lambda W, k: np.round(W)", "The scale is missing"),
+        ("lambda W, k: W", "different values"),
+        ("lambda W, k: W[0]", "should have shape"),
+    ],
+    "10.predict-the-floor": [
+        ("(0, measured)", "without the second softmax"),
+        ("(2.3, measured)", "loss of guessing"),
+        ("(0.232, measured)", "minus its logarithm"),
+        ("(-1.46, measured)", "sign of the logarithm"),
+        ("(1.543, measured)", "not ten"),
+        ("(prediction, 0)", "without from_logits=True"),
+        ("(prediction, float(twice(np.array([3]), 0 * answer)))", "even probabilities"),
+        ("(prediction, float(twice(np.array([4]), answer)))", "label does not belong"),
+        ("1.46", "the pair"),
+    ],
+    "10.capstone": [
+        ("0.9", "should be a Keras model"),
+        ("keras.Sequential([keras.layers.Dense(10)])", "no weights yet"),
+        ("keras.Sequential([keras.Input((784,)), keras.layers.Dense(100)])", "the rules allow"),
+        ("keras.Sequential([keras.Input((28, 28)), keras.layers.Dense(9)])", "does not take"),
+        ("keras.Sequential([keras.Input((784,)), keras.layers.Dense(1)])", "the 10 classes"),
+        (
+            "keras.Sequential([keras.Input((784,)), "
+            "keras.layers.Dense(10, bias_initializer='zeros', kernel_initializer='zeros')])",
+            "what guessing reaches",
+        ),
+        (
+            "keras.Sequential([model, keras.layers.Rescaling([1e9] * 3 + [1] * 7)])",
+            "the naive net gets as far",
+        ),
+        (
+            "keras.Sequential([model, keras.layers.Rescaling(float('inf'))])",
+            "training diverged",
+        ),
+    ],
     "11.log-cosh": [
         ("lambda y, p: np.log(np.cosh(p - y))", "no float holds cosh(1000)"),
         ("lambda y, p: np.log(2 * np.cosh(p - y))", "costs ln 2"),

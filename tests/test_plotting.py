@@ -27,6 +27,9 @@ DRAWINGS = {
     "table_heatmap": lambda ax: plotting.table_heatmap(
         np.array([[1, 0.0], [np.inf, 2]]), rows=["a", "b"], columns=["c", "d"], ax=ax
     ),
+    "flow_chart": lambda ax: plotting.flow_chart(
+        {"a": (0, 0, "deep?"), "b": (1, 1, "stop")}, [("a", "b", "yes")], ax=ax
+    ),
     "log_ticks": lambda ax: plotting.log_ticks(ax, [1, 10]),
 }
 
@@ -111,3 +114,17 @@ def test_dots_draw_every_value_and_the_median():
     assert cloud.get_xdata().tolist() == [1, 2, 3, 10]
     assert list(bar.get_xdata()) == [2.5, 2.5]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_flow_chart_draws_every_box_and_label_apart():
+    boxes = {"a": (0, 0, "deep?"), "b": (0, 1, "no net"), "c": (1, 1, "a net")}
+    ax = plotting.flow_chart(boxes, [("a", "b", "no"), ("a", "c", "yes")])
+    texts = {text.get_text().strip() for text in ax.texts}
+    assert {"deep?", "no net", "a net", "no", "yes"} <= texts
+    colours = {text.get_text(): text.get_bbox_patch().get_edgecolor() for text in ax.texts[:3]}
+    assert colours["deep?"] != colours["no net"] == colours["a net"]
+
+
+def test_flow_chart_names_a_box_that_is_missing():
+    with pytest.raises(ValueError, match="name the boxes z; known are a"):
+        plotting.flow_chart({"a": (0, 0, "x")}, [("a", "z", "")])

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
+    "accuracy",
     "dead_units",
     "gradient_decades",
     "gradient_norms",
@@ -15,6 +16,22 @@ __all__ = [
     "output_spread",
     "saturation",
 ]
+
+
+def accuracy(model: keras.Model, x, y) -> float:
+    """Return the share of images that a model classifies rightly, in percent.
+
+    Args:
+        model: From inputs to probabilities or logits (batch, classes); it need not be compiled.
+        x: Inputs of shape (batch, features).
+        y: Integer labels of shape (batch,).
+
+    Returns:
+        A number in [0, 100]. An output that is not finite counts as class 0 or as the first that
+        is not finite.
+    """
+    outputs = np.asarray(model(keras.ops.convert_to_tensor(x), training=False))
+    return 100 * float(np.mean(outputs.argmax(axis=1) == np.asarray(y)))
 
 
 def hidden_layers(model: keras.Model) -> list[keras.layers.Dense]:

@@ -14,6 +14,7 @@ __all__ = [
     "as_adaptive_svg",
     "curves",
     "dots",
+    "flow_chart",
     "histograms",
     "images",
     "learning_curves",
@@ -259,4 +260,54 @@ def images(arrays, *, titles, columns=10, ax=None):
         axes.imshow(image, cmap="gray_r")
         axes.set_title(title, fontsize=8, loc="center")
         axes.axis("off")
+    return ax
+
+
+def flow_chart(boxes, arrows, *, ax=None):
+    """Draw boxes with text and arrows between them, narrow enough for a telephone.
+
+    Args:
+        boxes: Mapping from a key to (column, row, text); rows count downwards from 0. A text that
+            ends with a question mark is drawn as a question, with round corners and in colour.
+        arrows: List of (from key, to key, label).
+        ax: Axes to draw on; a new figure by default.
+
+    Raises:
+        ValueError: An arrow names a box that is not there.
+    """
+    unknown = {key for start, end, _ in arrows for key in (start, end)} - set(boxes)
+    if unknown:
+        raise ValueError(
+            f"Arrows name the boxes {', '.join(sorted(unknown))}; known are {', '.join(boxes)}."
+        )
+    columns = [column for column, _, _ in boxes.values()]
+    rows = [row for _, row, _ in boxes.values()]
+    if ax is None:
+        _, ax = plt.subplots(figsize=(4.4, 0.72 * (max(rows) + 1)))
+    drawn = {}
+    for key, (column, row, text) in boxes.items():
+        asks = text.endswith("?")
+        style = {"boxstyle": f"{'round4' if asks else 'square'},pad=0.45", "facecolor": "#fefefe"}
+        style |= {"edgecolor": "#d55e00" if asks else "#0072b2", "linewidth": 1.4}
+        drawn[key] = ax.text(column, -row, text, ha="center", va="center", fontsize=9, bbox=style)
+    ax.set(xlim=(min(columns) - 0.55, max(columns) + 0.55), ylim=(-max(rows) - 0.5, 0.5))
+    ax.axis("off")
+    ax.figure.canvas.draw()  # only now the boxes have their sizes
+    for start, end, label in arrows:
+        (x0, y0, _), (x1, y1, _) = boxes[start], boxes[end]
+        patch = drawn[end].get_bbox_patch()
+        (left, _), (right, _) = ax.transData.inverted().transform(patch.get_window_extent())
+        x1 = np.clip(x0, left + 0.06, right - 0.06)  # straight down where the box is wide enough
+        ax.annotate(
+            "", (x1, -y1), (x0, -y0),
+            arrowprops={
+                "arrowstyle": "->", "color": "#5c6570", "linewidth": 1.2, "shrinkA": 0,
+                "patchA": drawn[start].get_bbox_patch(), "patchB": patch,
+            },
+        )  # fmt: skip
+        if label:
+            ax.text(
+                (x0 + x1) / 2, -(y0 + y1) / 2, label, fontsize=8.5, ha="center", va="center",
+                bbox={"boxstyle": "square,pad=0.15", "facecolor": "#fefefe", "linewidth": 0},
+            )  # fmt: skip
     return ax

@@ -9,12 +9,12 @@ import tempfile
 
 from trainlab import editions, plotting
 
-__all__ = ["describe", "setup"]
+__all__ = ["describe", "quiet_start", "setup"]
 
 
 @contextlib.contextmanager
-def _quiet_start():
-    """Keep TensorFlow's start-up log, which no setting silences, out of terminals and notebooks.
+def quiet_start():
+    """Keep TensorFlow's log, which no setting silences, out of terminals and notebooks.
 
     It is written by C++ code straight to the process' standard error; if the import fails it is
     shown after all.
@@ -34,7 +34,7 @@ def _quiet_start():
             os.close(kept)
 
 
-with _quiet_start():
+with quiet_start():
     import keras
     import matplotlib
     import numpy
