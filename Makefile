@@ -26,11 +26,12 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-7s %s\n", $$1, $$2}'
 
+# Compiled once: where Python may write no bytecode, every process would compile what it imports.
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' requirements.txt > $(VENV)/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
-	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.txt
+	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.txt
 	$(if $(GPU),$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-gpu.txt)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
@@ -61,6 +62,11 @@ serve: $(READY) ## serve the built site on localhost
 compare: $(READY)
 	@$(BIN)/python -m trainlab.book.compare $(OLD) $(NEW)
 
+# Builds killed at random moments, each completed by the next one.
+.PHONY: kills
+kills: $(READY)
+	$(BIN)/python tests/kills.py --kills $(or $(KILLS),200)
+
 lock: ## resolve pyproject.toml anew into requirements*.txt
 	$(PYTHON) -m venv _build/lock
 	_build/lock/bin/python -m pip install --quiet uv
@@ -70,8 +76,8 @@ lock: ## resolve pyproject.toml anew into requirements*.txt
 clean: ## remove what was built, but not the environment
 	rm -rf _build .snakemake
 
-# The tests compare the shipped subset with the whole of Fashion-MNIST and look at the pages in a
-# browser; tests/apt.txt names the Debian packages that bring both. Elsewhere the tests say what is missing.
+# The tests compare the shipped subset with the whole of Fashion-MNIST, look at the pages in a browser
+# and run Slurm; tests/apt.txt names the Debian packages for it. Elsewhere the tests say what is missing.
 .PHONY: system-packages
 system-packages:
 	@if command -v apt-get > /dev/null && ! dpkg --status $$(cat tests/apt.txt) > /dev/null 2>&1; then \

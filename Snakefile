@@ -12,9 +12,15 @@ from pathlib import Path
 import yaml
 
 from trainlab import datasets, editions
+from trainlab.book import processes
 
 EDITION = editions.edition_named(config.get("edition", "quick"))
 BUILD = f"_build/{EDITION.name}"
+if workflow.is_main_process and not workflow.dryrun:
+    LOCK = processes.only_build(Path(BUILD))
+    # A build may have been killed between the two steps in which it replaces the site.
+    if Path(f"{BUILD}/site.old").exists() and not Path(f"{BUILD}/site").exists():
+        Path(f"{BUILD}/site.old").rename(f"{BUILD}/site")
 # Seconds that one cell may take before the chapter counts as hanging.
 CELL_LIMIT = {"quick": 300, "full": 3600}[EDITION.name]
 
@@ -47,6 +53,10 @@ if not Path(f"{BUILD}/site/index.html").exists():
     Path(SITE_MARK).unlink(missing_ok=True)
 
 
+onstart:
+    processes.stop_on_signal(then=processes.stop_children)
+
+
 def package_of(wildcards):
     """What a chapter imports: the package, and of the exercises only its own."""
     own = Path(f"src/trainlab/exercises/chapter_{wildcards.chapter[:2]}.py")
@@ -75,7 +85,7 @@ rule execute:
     resources:
         mem_mb=3000,
     shell:
-        "{sys.executable} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
+        "exec {sys.executable} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
         "--report {output.report} --broken {params.broken} --log {log} --edition {EDITION.name} "
         "--timeout {CELL_LIMIT}"
 
@@ -92,7 +102,7 @@ rule ledger:
         f"{BUILD}/pages/run_report.md",
     localrule: True
     shell:
-        "{sys.executable} -m trainlab.book.ledger --notebooks {input.notebooks} "
+        "exec {sys.executable} -m trainlab.book.ledger --notebooks {input.notebooks} "
         "--reports {input.reports} --output {BUILD}"
 
 
@@ -104,4 +114,4 @@ rule site:
         touch(SITE_MARK),
     localrule: True
     shell:
-        "{sys.executable} -m trainlab.book.assemble {BUILD}"
+        "exec {sys.executable} -m trainlab.book.assemble {BUILD}"

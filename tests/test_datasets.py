@@ -5,7 +5,10 @@ import gzip
 import hashlib
 import http.server
 import shutil
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -112,17 +115,37 @@ def test_damaged_full_set_is_refused(archives, monkeypatch, damage, message):
     assert str(path) in str(failure.value) and "fetch it again" in str(failure.value)
 
 
+@needs_debian
+def test_swapped_archives_are_refused(archives, monkeypatch):
+    train, test = (archives / f"{part}-labels-idx1-ubyte.gz" for part in ("train", "t10k"))
+    train.rename(archives / "kept")
+    test.rename(train)
+    (archives / "kept").rename(test)
+    monkeypatch.setenv("TRAINLAB_DATA", str(archives))
+    with pytest.raises(datasets.DataError, match=r"labels.* does not hold Fashion-MNIST.*expected"):
+        datasets.fashion_mnist("full")
+
+
+def test_truncated_subset_is_refused(tmp_path, monkeypatch):
+    half = tmp_path / "fashion_mnist_subset.npz"
+    whole = datasets.subset_path().read_bytes()
+    half.write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(datasets, "subset_path", lambda: half)
+    with pytest.raises(datasets.DataError, match=r"damaged.*SHA-256.*git checkout"):
+        datasets.fashion_mnist()
+
+
 @pytest.fixture
 def server():
-    """Serves a folder on localhost; returns a function from a folder to its address."""
+    """A function that serves a folder on localhost and returns its address."""
     servers = []
 
-    def serve(folder):
-        class Quiet(http.server.SimpleHTTPRequestHandler):
-            def log_message(self, *_):
-                pass
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
 
-        handler = functools.partial(Quiet, directory=str(folder))
+    def serve(folder, handler=Quiet):
+        handler = functools.partial(handler, directory=str(folder))
         servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
         threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
         return f"http://127.0.0.1:{servers[-1].server_port}/"
@@ -148,6 +171,66 @@ def test_wrong_download_is_refused_and_removed(archives, nowhere, server, monkey
     with pytest.raises(datasets.DataError, match="does not hold Fashion-MNIST"):
         datasets.fashion_mnist("full")
     assert list(nowhere.iterdir()) == []
+
+
+@needs_debian
+def test_download_that_breaks_off_leaves_nothing(archives, nowhere, server, monkeypatch):
+    class Halved(http.server.SimpleHTTPRequestHandler):
+        """Announces a whole file and sends half of it."""
+
+        def copyfile(self, source, outputfile):
+            whole = source.read()
+            outputfile.write(whole[: len(whole) // 2])
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setattr(datasets, "ORIGIN", server(archives, Halved))
+    with pytest.raises(datasets.DataError, match=r"Could not download.*got only.*TRAINLAB_DATA"):
+        datasets.fashion_mnist("full")
+    assert list(nowhere.iterdir()) == []
+
+
+@needs_debian
+def test_download_cut_short_by_a_kill_is_not_used(archives, nowhere, server, monkeypatch):
+    # What a killed download leaves: half a file, under the name of a download.
+    for name in datasets.CONTENTS_SHA256:
+        left = nowhere / ".download-killed" / name
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_bytes((archives / name).read_bytes()[:1000])
+    monkeypatch.setattr(datasets, "ORIGIN", server(archives))
+    assert len(datasets.fashion_mnist("full").x_test) == 10_000
+
+
+@needs_debian
+def test_two_processes_fetch_at_once(archives, nowhere, server, monkeypatch):
+    """Both send their requests before either is served, and the second is served slowly."""
+    both, name = threading.Barrier(2), "t10k-images-idx3-ubyte.gz"
+
+    class Together(http.server.SimpleHTTPRequestHandler):
+        def copyfile(self, source, outputfile):
+            whole = source.read()
+            outputfile.write(whole[:1000])
+            if both.wait(timeout=60) == 0:
+                time.sleep(1)
+            outputfile.write(whole[1000:])
+
+        def log_message(self, *_):
+            pass
+
+    address = server(archives, Together)
+    fetch = (
+        "from trainlab import datasets\n"
+        f"datasets.ORIGIN = {address!r}\n"
+        f"datasets._read_archive(datasets._download({name!r}))"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", fetch], stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert [path.name for path in nowhere.iterdir()] == [name]
 
 
 def test_no_network_says_how_to_mend_it(nowhere, monkeypatch):

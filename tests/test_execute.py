@@ -1,10 +1,11 @@
 """One chapter executed: what is kept, what is cleaned, and every way to fail."""
 
 import nbformat
+import psutil
 import pytest
 import tiny
 
-from trainlab.book import execute
+from trainlab.book import execute, ledger
 
 NAME = "04_tiny"
 
@@ -78,9 +79,59 @@ def test_hanging_cell_is_stopped_and_named(run):
     _nothing_but_the_broken_one(run)
 
 
-def test_dead_kernel_is_named(run):
-    with pytest.raises(execute.ChapterError, match=r"cell 3 of .* lost its kernel"):
-        run("import os; os._exit(1)")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os; os._exit(1)",
+        # What Linux does to the process that it chooses when memory runs out.
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    ],
+)
+def test_dead_kernel_is_named(run, code):
+    with pytest.raises(execute.ChapterError, match=r"cell 3 of .* lost its kernel .*Free memory"):
+        run(code)
+    _nothing_but_the_broken_one(run)
+
+
+def test_memory_that_is_not_there_is_named(run):
+    with pytest.raises(execute.ChapterError, match=r"cell 3 of .* MemoryError: Unable to allocate"):
+        run("import numpy; numpy.zeros(2**48)")
+    _nothing_but_the_broken_one(run)
+
+
+def test_hanging_cell_that_ignores_signals_is_stopped(run):
+    deaf = (
+        "import signal, time\n"
+        "for each in (signal.SIGINT, signal.SIGTERM): signal.signal(each, signal.SIG_IGN)\n"
+        "while True: time.sleep(1)"
+    )
+    with pytest.raises(execute.ChapterError, match=r"cell 3 of .* ran past its limit of 2 s"):
+        run(deaf, timeout=2)
+    _nothing_but_the_broken_one(run)
+    assert psutil.Process().children() == []
+
+
+def test_full_disk_leaves_nothing(run):
+    run.executed.parent.mkdir()
+    partial = run.executed.with_name(f".{NAME}.partial.ipynb")
+    partial.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        run("1 / 1")
+    assert list(run.executed.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("x" * 10_000, r"statement: expected maxLength 500, received 'xxx.*shorten its statement"),
+        ("\ud800", r"UnicodeEncodeError.*surrogates not allowed"),
+    ],
+    ids=["huge", "surrogate"],
+)
+def test_hostile_statement_is_refused(run, statement, message):
+    with pytest.raises((execute.ChapterError, ledger.LedgerError), match=message) as failure:
+        run(f'claims.bound("04.a", {statement!a}, [1, 1], high=2)')
+    assert NAME in str(failure.value) and "code cell 3" in str(failure.value)
     _nothing_but_the_broken_one(run)
 
 

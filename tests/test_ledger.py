@@ -66,6 +66,57 @@ def test_what_does_not_belong_is_refused(tmp_path, ids, runs, message):
         _gather(_executed(tmp_path, "02_one", *ids, runs=runs))
 
 
+NO_JSON, NO_NOTEBOOK = ["", "{", "\ufffd"], ["[]", '{"cells": 3}']
+
+
+@pytest.mark.parametrize(
+    ("which", "damage"),
+    [*((0, text) for text in NO_JSON + NO_NOTEBOOK), *((1, text) for text in NO_JSON)],
+)
+def test_damaged_file_is_refused(tmp_path, which, damage):
+    pair = _executed(tmp_path, "02_one", "02.a")
+    pair[which].write_text(damage)
+    message = r"is not whole.*Remove it and run again"
+    with pytest.raises(ledger.LedgerError, match=message) as failure:
+        _gather(pair)
+    assert str(pair[which]) in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("statement", "<b>" * 1000, r"statement: expected maxLength 500, received '<b>"),
+        ("statement", 3, r"statement: expected type 'string', received 3"),
+        ("statement", "a\n\n```{include} /etc/passwd", r"holds the character '\\n'"),
+        ("unit", "\ud800", r"unit of claim '02.a' holds the character '\\ud800'"),
+        ("verdict", '"><script>', r"verdict: expected enum .*'supported'"),
+        ("id", "02.<b>", r"id: expected pattern"),
+        ("values", None, r"values: expected type 'object'"),
+        ("ci_low", "0", r"ci_low: expected type"),
+    ],
+)
+def test_hostile_record_is_refused(field, value, message):
+    record = claims.bound("02.a", "A", [1, 1, 2], high=2).record() | {field: value}
+    notebook = tiny.chapter("02_one")
+    notebook.cells[-1].outputs = [
+        nbformat.v4.new_output("display_data", data={claims.MIME_TYPE: record})
+    ]
+    with pytest.raises(ledger.LedgerError, match=f"02_one, code cell 2: .*{message}"):
+        ledger.claims_of(notebook, "02_one")
+
+
+def test_full_disk_says_how_to_mend_it(tmp_path, capsys):
+    notebook, report = _executed(tmp_path, "02_one", "02.a")
+    (tmp_path / "claims.json.part").symlink_to("/dev/full")
+    with pytest.raises(SystemExit) as end:
+        ledger.main(
+            ["--notebooks", str(notebook), "--reports", str(report), "--output", str(tmp_path)]
+        )
+    assert end.value.code == 1 and not (tmp_path / "claims.json").exists()
+    assert "No space left on device" in (said := capsys.readouterr().err)
+    assert "free some space, then run again" in said
+
+
 def test_ledger_page_links_every_claim_to_its_card(tmp_path):
     found, _ = _gather(_executed(tmp_path, "02_one", "02.a", "02.b"))
     page = ledger.ledger_page(found, {"02_one": "Chapter 02"})

@@ -1,105 +1,21 @@
 """`make book` from end to end, on a copy of the repository with two tiny chapters."""
 
-import contextlib
-import hashlib
 import json
 import os
-import shutil
 import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 import tiny
+from conftest import ROOT
 
-ROOT = Path(__file__).parents[1]
 CHAPTERS = ("04_one", "05_two")
-
-
-class Book:
-    """A copy of the repository; its tests run in the order in which they stand."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.build = folder / "_build" / "quick"
-        for name in (
-            "Makefile",
-            "Snakefile",
-            "pyproject.toml",
-            "requirements.txt",
-            "_config.yml",
-            "references.bib",
-        ):
-            shutil.copy2(ROOT / name, folder / name)
-        for name in ("pages", "assets", "profiles", "src"):
-            shutil.copytree(ROOT / name, folder / name)
-        (folder / ".venv").symlink_to(Path(sys.prefix))
-        (folder / "index.md").write_text("# A tiny book\n\nWith two chapters.\n")
-        toc = {"format": "jb-book", "root": "index", "parts": [{"caption": "All", "chapters": [
-            {"file": f"chapters/{name}"} for name in CHAPTERS
-        ] + [{"file": f"pages/{path.stem}"} for path in sorted((ROOT / "pages").glob("*.md"))]
-          + [{"file": f"pages/{name}"} for name in ("ledger", "run_report", "misconceptions")]
-        }]}  # fmt: skip
-        (folder / "_toc.yml").write_text(json.dumps(toc))
-        (folder / "chapters").mkdir()
-        for name in CHAPTERS:
-            self.write(name, tiny.claim_cell(name))
-
-    def write(self, name, *code):
-        time.sleep(1.1)  # so that the change is newer than what was built, on any file system
-        tiny.write(self.folder / "chapters", name, tiny.RUN, *code)
-
-    def make(self, *arguments):
-        return subprocess.run(
-            ["make", "book", *arguments],
-            cwd=self.folder, env=os.environ, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-
-    def would_execute(self):
-        """Return the chapters that Snakemake would execute now."""
-        shown = subprocess.run(
-            [
-                *(Path(sys.prefix) / "bin" / "snakemake", "--profile", "profiles/local"),
-                *("--dry-run", "--quiet", "host", "--cores", "1", "--config", "edition=quick"),
-            ],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        text = shown.stdout + shown.stderr
-        return [name for name in CHAPTERS if f"input: chapters/{name}.ipynb" in text]
-
-    @contextlib.contextmanager
-    def touched(self, name):
-        """Make a file look newer than what was built from it."""
-        path = self.folder / name
-        kept = path.stat()
-        os.utime(path)
-        try:
-            yield
-        finally:
-            os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
-
-    def site(self):
-        """Return a checksum of every file of the site."""
-        return {
-            str(path.relative_to(self.build)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted((self.build / "site").rglob("*"))
-            if path.is_file()
-        }
-
-    def executed(self):
-        return {
-            name: (self.build / "executed" / f"{name}.ipynb").stat().st_mtime_ns
-            for name in CHAPTERS
-        }
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    book = Book(tmp_path_factory.mktemp("book"))
+    book = tiny.Book(
+        tmp_path_factory.mktemp("book"), {name: [tiny.claim_cell(name)] for name in CHAPTERS}
+    )
     finished = book.make()
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return book

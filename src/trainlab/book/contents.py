@@ -172,13 +172,16 @@ def misconceptions_page(root: Path, claims: dict) -> str:
         lines += ["", f"## {title}"]
         for entry in own:
             lines += ["", f"### “{entry['says']}”", "", entry["holds"].strip(), ""]
+            proofs = []
             for claim_id in entry["claims"]:
                 if claim_id not in by_id:
                     raise ContentsError(
                         f"pages/misconceptions.yml, {chapter}: no claim {claim_id!r} was measured. "
                         "Name one of the chapter's claims."
                     )
-                lines.append(f"- {_verdict_with_link(by_id[claim_id])}")
+                proofs.append(f"<li>{_verdict_with_link(by_id[claim_id])}</li>")
+            # As HTML: in Markdown a statement's own stars and brackets would mean something.
+            lines.append(f"<ul>{''.join(proofs)}</ul>")
     return "\n".join(lines) + "\n"
 
 

@@ -21,7 +21,7 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from trainlab.book import ledger
+from trainlab.book import failures, ledger, processes
 
 __all__ = ["ChapterError", "execute", "main"]
 
@@ -68,19 +68,22 @@ def execute(
             progress_bar={"desc": chapter, "mininterval": 1, "leave": False, "file": progress},
             cwd=str(target.parent),
         )
+        seconds = time.perf_counter() - started
+        notebook = nbformat.read(partial, as_version=4)
+        _clean(notebook, edition)
+        claims = [record["id"] for record in ledger.claims_of(notebook, chapter)]
+        nbformat.write(notebook, partial)
+        partial.replace(target)
     except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
         broken.parent.mkdir(parents=True, exist_ok=True)
         partial.replace(broken)
         raise ChapterError(_explain(chapter, broken, error, timeout)) from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
+    except ledger.LedgerError:
+        broken.parent.mkdir(parents=True, exist_ok=True)
+        partial.replace(broken)
         raise
-    seconds = time.perf_counter() - started
-    notebook = nbformat.read(partial, as_version=4)
-    _clean(notebook, edition)
-    claims = [record["id"] for record in ledger.claims_of(notebook, chapter)]
-    nbformat.write(notebook, partial)
-    partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
     broken.unlink(missing_ok=True)
     return {
         "chapter": chapter,
@@ -109,7 +112,10 @@ def _explain(chapter, broken, error, timeout) -> str:
     if isinstance(error, CellTimeoutError):
         what = f"ran past its limit of {timeout} s"
     elif isinstance(error, DeadKernelError):
-        what = "lost its kernel (killed, or out of memory)"
+        what = (
+            "lost its kernel (killed, or out of memory). Free memory, or execute fewer chapters at "
+            "once (`make book CORES=1`)"
+        )
     else:
         what = f"raised {error.ename}: {error.evalue}"
     source = "\n".join(f"    {line}" for line in code[number - 1].source.splitlines())
@@ -157,6 +163,8 @@ def main(arguments=None) -> None:
     parser.add_argument("--edition", required=True)
     parser.add_argument("--timeout", type=int, required=True)
     options = parser.parse_args(arguments)
+    processes.stop_on_signal()
+    processes.end_with_parent()
     # Chapters run side by side, one on each core, so each gets one thread; with one thread the
     # order of every sum is fixed too, and the numbers come out the same each time.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
@@ -164,9 +172,9 @@ def main(arguments=None) -> None:
     # What the kernel writes to stderr (TensorFlow's start-up log, a crash) goes into a file, so
     # that the terminal keeps to the progress and to the message of a failure.
     terminal = os.fdopen(os.dup(2), "w")
-    options.log.parent.mkdir(parents=True, exist_ok=True)
-    os.dup2(os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    try:
+    with failures.explained(ChapterError, ledger.LedgerError, file=terminal):
+        options.log.parent.mkdir(parents=True, exist_ok=True)
+        os.dup2(os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         report = execute(
             options.source,
             options.target,
@@ -175,12 +183,9 @@ def main(arguments=None) -> None:
             timeout=options.timeout,
             progress=terminal,
         )
-    except (ChapterError, ledger.LedgerError) as error:
-        print(f"\n✗ {error}\n", file=terminal)
-        sys.exit(1)
-    partial = options.report.with_suffix(".part")
-    partial.write_text(json.dumps(report, indent=1) + "\n")
-    partial.replace(options.report)
+        partial = options.report.with_suffix(".part")
+        partial.write_text(json.dumps(report, indent=1) + "\n")
+        partial.replace(options.report)
     print(
         f"✓ {report['chapter']}: {len(report['claims'])} claims, {report['seconds']:.0f} s, "
         f"{report['peak_rss_mb']} MB"

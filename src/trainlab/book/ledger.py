@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import sys
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
+import jsonschema
 import nbformat
 
 from trainlab import claim_card
-from trainlab.book import charts, contents
+from trainlab.book import charts, contents, failures
 from trainlab.claims import MIME_TYPE as CLAIM_MIME_TYPE
 from trainlab.editions import MIME_TYPE as RUN_MIME_TYPE
 
@@ -38,6 +39,29 @@ class LedgerError(RuntimeError):
 
 VERDICTS = ("supported", "refuted", "inconclusive")
 
+_TEXT = {"type": "string", "maxLength": 500}
+_NUMBER_OR_NONE = {"type": ["number", "null"]}
+# What pages and programs rely on. A record comes from a notebook, which can hold anything.
+_RECORD = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "pattern": r"^\d\d\.[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 100},
+        "kind": {"enum": ["identity", "bound", "contrast"]},
+        "statement": {**_TEXT, "minLength": 1},
+        "criterion": _TEXT,
+        "expected": {"enum": VERDICTS},
+        "verdict": {"enum": VERDICTS},
+        "n_seeds": {"type": "integer", "minimum": 1},
+        "values": {"type": "object"},
+        "estimate": {"type": "number"},
+        "ci_low": _NUMBER_OR_NONE,
+        "ci_high": _NUMBER_OR_NONE,
+        "unit": _TEXT,
+    },
+}
+_RECORD["required"] = list(_RECORD["properties"])
+_CHECK = jsonschema.Draft202012Validator(_RECORD)
+
 
 def _records(notebook, mime_type):
     for number, cell in enumerate(
@@ -52,10 +76,12 @@ def claims_of(notebook, chapter: str) -> list[dict]:
     """Return the claim records of an executed notebook, each with its chapter's name.
 
     Raises:
-        LedgerError: An id belongs to another chapter or occurs twice.
+        LedgerError: A record is not one of a claim, or its id belongs to another chapter or occurs
+            twice.
     """
     claims = []
     for number, record in _records(notebook, CLAIM_MIME_TYPE):
+        _refuse_malformed(record, f"{chapter}, code cell {number}")
         if not record["id"].startswith(chapter[:3].replace("_", ".")):
             raise LedgerError(
                 f"{chapter}, code cell {number}: claim {record['id']!r} must begin with "
@@ -67,6 +93,24 @@ def claims_of(notebook, chapter: str) -> list[dict]:
             )
         claims.append({"id": record["id"], "chapter": chapter, **record})
     return claims
+
+
+def _refuse_malformed(record, where: str) -> None:
+    for error in _CHECK.iter_errors(record):
+        name = error.json_path.removeprefix("$.")
+        what = f"{error.validator} {error.validator_value!r}, received {error.instance!r:.80}"
+        raise LedgerError(
+            f"{where}: the claim's record is malformed: {name}: expected {what}. Make the claim "
+            "with `trainlab.claims`, and shorten its statement if that is what is too long."
+        )
+    for name in ("statement", "criterion", "unit"):
+        text = record[name]
+        if not text.isprintable():
+            strange = next(character for character in text if not character.isprintable())
+            raise LedgerError(
+                f"{where}: {name} of claim {record['id']!r} holds the character {strange!a}. "
+                "Expected is one line of printable text: remove the character."
+            )
 
 
 def run_of(notebook, chapter: str) -> dict:
@@ -108,12 +152,34 @@ def gather(notebooks: list[Path], reports: list[Path], created: str) -> tuple[di
     """
     claims, runs = [], []
     for path in notebooks:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = _whole(path, _notebook)
         claims += claims_of(notebook, path.stem)
         runs.append(run_of(notebook, path.stem))
     record = record_of(claims, runs, created)
     shared = {name: record[name] for name in ("edition", "device", "versions")}
-    return record, {**shared, "chapters": [json.loads(path.read_text()) for path in reports]}
+    return record, {**shared, "chapters": [_whole(path, _report) for path in reports]}
+
+
+def _whole(path: Path, read: Callable[[Path], dict]) -> dict:
+    try:
+        return read(path)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file can be anything
+        raise LedgerError(
+            f"{path} is not whole: {error!s:.200}. Remove it and run again: the chapter is then "
+            "executed anew."
+        ) from error
+
+
+def _notebook(path: Path) -> nbformat.NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _report(path: Path) -> dict:
+    return json.loads(path.read_text())
 
 
 def ledger_page(claims: dict, titles: dict[str, str]) -> str:
@@ -218,17 +284,18 @@ def main(arguments=None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the edition")
     options = parser.parse_args(arguments)
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    try:
+    with failures.explained(LedgerError, contents.ContentsError):
         claims, report = gather(options.notebooks, options.reports, created)
         titles = {path.stem: contents.title_of(path) for path in options.notebooks}
-    except (LedgerError, contents.ContentsError) as error:
-        sys.exit(f"\n✗ {error}\n")
-    pages = options.output / "pages"
-    pages.mkdir(parents=True, exist_ok=True)
-    _write(pages / "ledger.md", ledger_page(claims, titles))
-    _write(pages / "run_report.md", report_page(report, titles))
-    _write(options.output / "report.json", json.dumps(report, indent=1) + "\n")
-    _write(options.output / "claims.json", json.dumps(claims, indent=1, ensure_ascii=False) + "\n")
+        pages = options.output / "pages"
+        pages.mkdir(parents=True, exist_ok=True)
+        _write(pages / "ledger.md", ledger_page(claims, titles))
+        _write(pages / "run_report.md", report_page(report, titles))
+        _write(options.output / "report.json", json.dumps(report, indent=1) + "\n")
+        _write(
+            options.output / "claims.json",
+            json.dumps(claims, indent=1, ensure_ascii=False) + "\n",
+        )
 
 
 if __name__ == "__main__":
