@@ -184,6 +184,11 @@ def test_cards_carry_statement_seeds_interval_and_criterion(cards):
     assert "95 % interval" in contrast and "≥ 1 points" in contrast and "seeds 0, 1" in contrast
 
 
+def test_a_time_is_over_turns_and_not_over_seeds():
+    card = str(claims.bound("02.a-time", "A is slower.", [2.0, 3.0], low=1, unit="times B's time"))
+    assert "turns of one run" in card and "every value ≥ 1" in card and "seed" not in card
+
+
 def test_cards_need_no_style_sheet_or_script_and_escape_text(cards):
     for claim in cards:
         html = claim._repr_mimebundle_()["text/html"]

@@ -6,9 +6,10 @@ needs neither a style sheet nor a script, which notebooks and Colab would drop.
 
 from __future__ import annotations
 
+import re
 from html import escape
 
-__all__ = ["anchor", "as_html", "as_text", "badge", "measured", "number", "seeds"]
+__all__ = ["anchor", "as_html", "as_text", "badge", "is_timed", "measured", "number", "seeds"]
 
 _MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 # White text on each has a contrast above 4.5 : 1, on any page.
@@ -51,11 +52,18 @@ def measured(record: dict) -> str:
     )
 
 
+def is_timed(unit: str) -> bool:
+    """Return whether a unit is one of time: "seconds", "times the time of ReLU"."""
+    return re.search(r"\b(?:time|seconds?)\b", unit) is not None
+
+
 def seeds(record: dict) -> str:
-    """Return the seeds as text, "" for an identity."""
+    """Return over what was measured as text: the seeds, turns for a time, "" for an identity."""
     if record["kind"] == "identity":
         return ""
     by_seed = record["values"].get("by_seed") or record["values"]["difference"]
+    if is_timed(record["unit"]):  # what is timed in turns has no seeds
+        return "turns of one run"
     return ("seeds " if len(by_seed) > 1 else "seed ") + ", ".join(by_seed)
 
 

@@ -138,9 +138,10 @@ def bound(
     Args:
         id: As "02.sigmoid-stays-near-chance".
         statement: The sentence to check; it holds no measured number.
-        values: Mapping from seed to value, or a sequence (seeds 0, 1, …).
+        values: Mapping from seed to value, or a sequence (seeds 0, 1, …). Ratios of time have
+            no seeds and are a sequence.
         low, high: The bounds, in the unit of the values; at least one is given.
-        unit: Unit of the values.
+        unit: Unit of the values; one with the word "time" or "seconds" marks a claim about time.
         expected: The verdict that the text is written for.
 
     Raises:
@@ -152,12 +153,13 @@ def bound(
     by_seed = _by_seed(id, "values", values)
     measured = np.array(list(by_seed.values()))
     inside = (measured >= low) & (measured <= high)
+    timed = claim_card.is_timed(unit)
     ci_low, ci_high = _mean_interval(measured)
     return _conclude(
         id=id,
         kind="bound",
         statement=statement,
-        criterion=f"every seed {_range_text(low, high, unit)}",
+        criterion=f"every {'value' if timed else 'seed'} {_range_text(low, high, unit)}",
         expected=expected,
         verdict="supported" if inside.all() else "inconclusive" if inside.any() else "refuted",
         n_seeds=len(measured),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 
+from trainlab import claim_card
 from trainlab.book import repository
 
 __all__ = ["BUDGET", "TAGS", "faults", "figures_without_alt", "main", "typed_numbers"]
@@ -46,8 +47,7 @@ _ALLOWED = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-# The unit of a claim about time: "seconds", "times the time of ReLU".
-_TIMED = re.compile(r"\b(?:time|seconds?)\b")
+
 _WORDS = (
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|hundred|thousand|million)"
 )
@@ -210,7 +210,7 @@ def _check_code(code, chapter, fault) -> None:
             if len(claims) > 1 or not isinstance(last, ast.Expr) or not _calls(last, "claims"):
                 fault("a claim is the one last expression of its cell, so that it shows.", cell)
             # A time never comes out the same twice; its claim is checked, its digits are not.
-            timed = any(_TIMED.search(unit) for unit in _units(tree))
+            timed = any(map(claim_card.is_timed, _units(tree)))
             tag = "nbval-ignore-output" if timed else "nbval-check-output"
             if _tags(cell) & {"nbval-check-output", "nbval-ignore-output"} != {tag}:
                 fault(f"holds a claim but not the tag `{tag}`.", cell)
