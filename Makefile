@@ -41,6 +41,7 @@ book: $(READY) ## execute the chapters, check the claims, build the site (EDITIO
 	@$(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
 	  $(foreach broken,$(notdir $(wildcard $(BUILD)/broken/*.ipynb)),--prioritize $(BUILD)/executed/$(broken)) \
 	  $(if $(ONLY),-- $(BUILD)/reports/$(ONLY).json)
+	@$(if $(filter full,$(EDITION)),$(if $(ONLY),,$(BIN)/python -m trainlab.book.compare results/claims.json $(BUILD)/claims.json || true))
 
 test: $(READY) system-packages ## everything that CI checks
 	$(BIN)/ruff format --check .
