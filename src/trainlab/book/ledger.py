@@ -188,6 +188,7 @@ def ledger_page(claims: dict, titles: dict[str, str]) -> str:
     The tables can be filtered by chapter and verdict where scripts run (`assets/ledger.js`).
     """
     versions = ", ".join(f"{name} {version}" for name, version in claims["versions"].items())
+    total = len(claims["claims"])
     found = [name for name in VERDICTS if any(c["verdict"] == name for c in claims["claims"])]
     lines = [
         "# The ledger",
@@ -202,7 +203,7 @@ def ledger_page(claims: dict, titles: dict[str, str]) -> str:
         '<form class="ledger-filter pst-js-only" aria-label="Filter the claims">'
         + _choice("chapter", titles)
         + _choice("verdict", {name: name for name in found})
-        + '<output aria-live="polite"></output></form>',
+        + f'<output aria-live="polite">{total} of {total} claims</output></form>',
     ]
     for chapter, title in titles.items():
         rows = "".join(_row(claim) for claim in claims["claims"] if claim["chapter"] == chapter)
