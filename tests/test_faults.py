@@ -134,6 +134,8 @@ def can_mount():
     return shutil.which("unshare") and subprocess.run(mount, capture_output=True).returncode == 0
 
 
+# A disk can be filled safely only if it is one's own, and some containers forbid to mount one. The
+# messages of a full disk are tested everywhere, on /dev/full, in test_execute and test_ledger.
 @pytest.mark.skipif(not can_mount(), reason="needs the right to mount a disk: `unshare -rm`")
 @pytest.mark.parametrize(
     ("left", "step", "code"),
