@@ -193,27 +193,71 @@ def test_download_that_breaks_off_leaves_nothing(archives, nowhere, server, monk
 
 @needs_debian
 def test_download_cut_short_by_a_kill_is_not_used(archives, nowhere, server, monkeypatch):
-    # What a killed download leaves: half a file, under the name of a download.
-    for name in datasets.CONTENTS_SHA256:
-        left = nowhere / ".download-killed" / name
-        left.parent.mkdir(parents=True, exist_ok=True)
-        left.write_bytes((archives / name).read_bytes()[:1000])
+    half_sent, name = threading.Event(), "t10k-images-idx3-ubyte.gz"
+    nowhere.mkdir(parents=True)
+    for other in set(datasets.CONTENTS_SHA256) - {name}:
+        shutil.copy(archives / other, nowhere)
+    there = set(nowhere.iterdir())
+
+    class Stalled(http.server.SimpleHTTPRequestHandler):
+        """Sends half of a file, and the rest never."""
+
+        def copyfile(self, source, outputfile):
+            whole = source.read()
+            outputfile.write(whole[: len(whole) // 2])
+            half_sent.set()
+            time.sleep(60)
+
+        def log_message(self, *_):
+            pass
+
+    address = server(archives, Stalled)
+    fetch = f"from trainlab import datasets; datasets.ORIGIN = {address!r}; "
+    process = subprocess.Popen(
+        [sys.executable, "-c", fetch + f"datasets._download({name!r})"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert half_sent.wait(timeout=60)
+    for _ in range(500):  # what was sent has been written
+        files = {path for path in nowhere.rglob("*") if path.is_file()} - there
+        left = [path for path in files if path.stat().st_size]
+        if left:
+            break
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert left, "nothing was written before the kill, so that there is nothing to test"
     monkeypatch.setattr(datasets, "ORIGIN", server(archives))
     assert len(datasets.fashion_mnist("full").x_test) == 10_000
 
 
 @needs_debian
 def test_two_processes_fetch_at_once(archives, nowhere, server, monkeypatch):
-    """Both send their requests before either is served, and the second is served slowly."""
+    """The second begins to write when the first has all but the last bytes."""
     both, name = threading.Barrier(2), "t10k-images-idx3-ubyte.gz"
+    first_has_most, second_writes = threading.Event(), threading.Event()
 
     class Together(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            self.comes_first = both.wait(timeout=60) == 0
+            if not self.comes_first:
+                first_has_most.wait(timeout=60)
+                time.sleep(0.5)
+            super().do_GET()
+
         def copyfile(self, source, outputfile):
             whole = source.read()
-            outputfile.write(whole[:1000])
-            if both.wait(timeout=60) == 0:
-                time.sleep(1)
-            outputfile.write(whole[1000:])
+            if self.comes_first:
+                outputfile.write(whole[:-1000])
+                first_has_most.set()
+                second_writes.wait(timeout=60)
+                time.sleep(0.5)
+                outputfile.write(whole[-1000:])
+            else:
+                outputfile.write(whole[:1000])
+                second_writes.set()
+                time.sleep(2)
+                outputfile.write(whole[1000:])
 
         def log_message(self, *_):
             pass
