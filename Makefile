@@ -55,6 +55,12 @@ bench: $(READY) ## measure against Keras and against the arithmetic; writes _bui
 colab: $(READY) ## run every chapter alone, with the packages that Colab has
 	$(BIN)/python -m trainlab.book.elsewhere colab $(ONLY)
 
+# The ledgers from which the page "Versions" is made.
+.PHONY: versions
+versions: $(READY)
+	for name in oldest colab newest; do $(BIN)/python -m trainlab.book.elsewhere $$name || exit; done
+	$(BIN)/python -m trainlab.book.versions
+
 serve: $(READY) ## serve the built site on localhost
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(BUILD)/site 8000
 

@@ -42,7 +42,7 @@ DATA = [str(datasets.subset_path())] if EDITION.images == "subset" else [
 ]
 SITE_SOURCES = [
     "_config.yml", "_toc.yml", "index.md", "references.bib", "pyproject.toml",
-    *(str(path) for folder in ("pages", "assets") for path in sorted(Path(folder).rglob("*"))
+    *(str(path) for folder in ("pages", "assets", "results/versions") for path in sorted(Path(folder).rglob("*"))
       if path.is_file()),
 ]
 

@@ -9,6 +9,8 @@ from scipy import stats
 from trainlab import claim_card, claims
 
 IDENTITY = ("03.same", "Both are the same.")
+TIMED = ("04.a-costs-more", "In every turn, a takes a fifth longer.")
+EITHER = "supported or inconclusive"
 CONTRAST = ("03.a-beats-b", "A exceeds B.")
 BOUND = ("03.stays-small", "It stays small.")
 
@@ -102,6 +104,31 @@ def test_expected_refutation_passes_and_a_surprising_support_fails():
     assert claims.bound(*BOUND, [3, 3], high=2, expected="refuted").verdict == "refuted"
     with pytest.raises(claims.ClaimFailed, match="came out supported"):
         claims.bound(*BOUND, [1, 1], high=2, expected="refuted")
+
+
+@pytest.mark.parametrize("values", [[1.3, 1.4], [1.1, 1.4]])
+def test_claim_about_time_leaves_one_question_to_the_machine(values):
+    claim = claims.bound(*TIMED, values, low=1.2, unit="times the time of b", expected=EITHER)
+    assert claim_card.as_expected(claim.record())
+    assert "“supported or inconclusive”, as the machine has it" in claim_card.as_html(
+        claim.record()
+    )
+
+
+def test_claim_about_time_fails_when_no_turn_meets_it():
+    with pytest.raises(
+        claims.ClaimFailed, match="supported or inconclusive, but it came out refuted"
+    ):
+        claims.bound(*TIMED, [1.1, 1.0], low=1.2, unit="times the time of b", expected=EITHER)
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [("points", EITHER), ("seconds", "supported or refuted"), ("seconds", "supported or")],
+)
+def test_only_a_claim_about_time_leaves_a_question_open(unit, expected):
+    with pytest.raises(ValueError, match=r"expected=.* is not one of supported, refuted"):
+        claims.bound(*TIMED, [1.3], low=1.2, unit=unit, expected=expected)
 
 
 @pytest.mark.parametrize(

