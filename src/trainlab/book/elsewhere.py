@@ -21,7 +21,7 @@ from unittest import mock
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from trainlab.book import contents, ledger, repository
 
@@ -32,7 +32,10 @@ CELL_LIMIT = 600
 
 # How `uv pip install` fills each environment, and for which Python.
 ENVIRONMENTS = {
-    "oldest": ("3.11", ["-r", "pyproject.toml", "ipykernel", "--resolution", "lowest-direct"]),
+    "oldest": (
+        "3.11",
+        ["-r", "pyproject.toml", "ipykernel>=6.17.1", "--resolution", "lowest-direct"],
+    ),
     "colab": ("3.13", ["-r", "requirements-colab.txt"]),
     "newest": ("3.13", ["-r", "pyproject.toml", "ipykernel", "--upgrade"]),
 }
@@ -110,7 +113,7 @@ class Elsewhere:
                     kernel_name=KERNEL,
                     resources={"metadata": {"path": str(folder)}},
                 ).execute()
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # or a dead kernel
             kept = self.folder / f"{chapter}.broken.ipynb"
             nbformat.write(notebook, kept)
             raise ElsewhereError(
