@@ -58,6 +58,15 @@ def test_chapter_that_fails_is_named_and_kept(place):
     assert (place.folder / "01_tiny.broken.ipynb").exists()
 
 
+def test_kernel_that_does_not_start_is_named(place):
+    write(place, "pass")
+    spec = {"argv": [sys.executable, "-c", ""], "display_name": "none", "language": "python"}
+    kernel = place.folder / "jupyter" / "kernels" / elsewhere.KERNEL
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    with pytest.raises(elsewhere.ElsewhereError, match="01_tiny does not run in 'colab': Kernel"):
+        place.run("01_tiny")
+
+
 def test_another_package_is_an_error(place, monkeypatch):
     write(place, "pass")
     installed = iter([{"numpy==2.1.3"}, {"numpy==2.5.0", "trainlab==0.1.0"}])
