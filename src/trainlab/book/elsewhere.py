@@ -4,7 +4,7 @@ Each chapter lies alone in an empty folder, as one that was downloaded or opened
 environment with other versions than the locked ones. Its own first cell has to fetch the course,
 from a clone that stands in for the repository's address, and may change no other package. What the
 claims said there goes to `_build/elsewhere/<name>/claims.json`, which `make compare` holds against
-the ledger of the book.
+the ledger of the book; a run of some chapters leaves the others' claims there as they are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-from trainlab.book import contents, ledger, repository
+from trainlab.book import compare, contents, ledger, repository
 
 __all__ = ["ENVIRONMENTS", "Elsewhere", "ElsewhereError", "main"]
 
@@ -147,6 +147,14 @@ def _run(*command, cwd=None) -> str:
     return finished.stdout
 
 
+def _with_others(claims: list[dict], path: Path) -> list[dict]:
+    """Return claims in the order of the chapters, those kept in a ledger for other chapters too."""
+    ran = {claim["chapter"] for claim in claims}
+    kept = compare.read_ledger(path)["claims"] if path.exists() else []
+    others = [claim for claim in kept if claim["chapter"] not in ran]
+    return sorted(claims + others, key=lambda claim: claim["chapter"])
+
+
 def main(arguments=None) -> None:
     """Run chapters in one environment, write their claims, exit with 1 if a chapter fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -172,10 +180,11 @@ def main(arguments=None) -> None:
         sys.exit(f"✗ {error}")
     if runs:
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        record = ledger.record_of(claims, runs, created)
-        partial = elsewhere.folder / "claims.part"
+        path = elsewhere.folder / "claims.json"
+        record = ledger.record_of(_with_others(claims, path), runs, created)
+        partial = path.with_suffix(".part")
         partial.write_text(json.dumps(record, indent=1) + "\n")
-        partial.replace(elsewhere.folder / "claims.json")
+        partial.replace(path)
     if failed:
         sys.exit(f"✗ {len(failed)} chapters failed in {options.name!r}: {', '.join(failed)}")
 
