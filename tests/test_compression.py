@@ -37,6 +37,21 @@ def test_bare_copy_predicts_the_same_and_shares_nothing(model, x):
     np.testing.assert_array_equal(model(x), before)
 
 
+def test_mask_holds_pruned_weights_at_zero_while_others_train():
+    layer = keras.layers.Dense(2)
+    net = keras.Sequential([keras.Input((3,)), layer])
+    mask = np.array([[True, False], [False, True], [True, True]])
+    layer.kernel.constraint = compression.Mask(mask)
+    layer.kernel.assign(layer.kernel.constraint(layer.kernel))
+    before = layer.kernel.numpy()
+    net.compile("sgd", "mse")
+    net.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0)
+    np.testing.assert_array_equal(layer.kernel.numpy() != 0, mask)
+    assert (layer.kernel.numpy() != before)[mask].all()
+    config = layer.kernel.constraint.get_config()
+    np.testing.assert_array_equal(compression.Mask(**config).mask, mask)
+
+
 def test_keras_file_loads_and_is_smaller_without_the_optimizer(model, x, tmp_path):
     file = compression.keras_file(compression.bare_copy(model))
     assert len(file) < 0.5 * len(compression.keras_file(model))

@@ -1,4 +1,4 @@
-"""Small files from trained models: as Keras and LiteRT write them, without their chatter."""
+"""Small models: masks that keep weights at zero, and files as Keras and LiteRT write them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,34 @@ import tensorflow as tf
 
 from trainlab.runtime import quiet_start
 
-__all__ = ["bare_copy", "int8_copy", "keras_file", "lite_file", "lite_program", "packed_size"]
+__all__ = [
+    "Mask",
+    "bare_copy",
+    "int8_copy",
+    "keras_file",
+    "lite_file",
+    "lite_program",
+    "packed_size",
+]
+
+
+class Mask(keras.constraints.Constraint):
+    """A constraint that holds pruned weights at zero.
+
+    Args:
+        mask: Array of the kernel's shape, true where a weight is kept.
+
+    Taught in chapter 10.
+    """
+
+    def __init__(self, mask):
+        self.mask = np.float32(mask)
+
+    def __call__(self, w):
+        return w * self.mask
+
+    def get_config(self):
+        return {"mask": self.mask.tolist()}
 
 
 def bare_copy(model: keras.Model) -> keras.Model:
