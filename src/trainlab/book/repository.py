@@ -58,6 +58,12 @@ def setup_cell(root: Path) -> str:
         "\n"
         'if importlib.util.find_spec("trainlab") is None:\n'
         f'    %pip install --quiet --no-deps "trainlab @ git+{address(root)}@v{version}"\n'
+        'if importlib.util.find_spec("trainlab") is None:\n'
+        "    raise ImportError(\n"
+        '        "The course\'s package, trainlab, could not be installed; pip says why above. "\n'
+        '        "Once this machine reaches the address in this cell, run the cell again. Or "\n'
+        '        "clone the course and run `pip install .` in its folder."\n'
+        "    )\n"
         "\n"
         "from trainlab import runtime"
     )
