@@ -233,9 +233,7 @@ def test_setup_cell_says_that_the_package_is_missing(monkeypatch):
     cell = re.sub(r"%pip.*", "pass", repository.setup_cell(ROOT))
     exec(cell, {})
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        ImportError, match=r"could not be installed.*run the cell again"
-    ):
+    with pytest.raises(ImportError, match=r"could not be installed.*run the cell again"):
         exec(cell, {})
 
 
