@@ -10,10 +10,12 @@ from trainlab.book import contents, elsewhere, ledger, versions
 
 PYTHON = {"python": "3.11.7", "tensorflow": "2.20.0", "keras": "3.13.0", "numpy": "2.0.2"}
 
+MEASURED = {"estimate": 0.5, "unit": "nats", "ci_low": 0.25, "ci_high": 0.75}
+
 
 def record(chapter, **verdicts):
     claims = [
-        {"id": f"{chapter[:2]}.{name}", "chapter": chapter, "verdict": verdict}
+        {"id": f"{chapter[:2]}.{name}", "chapter": chapter, "verdict": verdict, **MEASURED}
         for name, verdict in verdicts.items()
     ]
     run = {"edition": "quick", "device": "CPU", "cores": 2, "versions": PYTHON}
@@ -58,7 +60,8 @@ def test_difference_needs_a_reason(root):
     ):
         versions.page(root)
     (root / "pages" / "versions.yml").write_text("04.timed: Its <time> lies near the bound.")
-    assert "Its &lt;time&gt; lies near the bound." in versions.page(root)
+    page = versions.page(root)
+    assert "Its &lt;time&gt; lies near the bound." in page and "0.5 nats [0.25, 0.75]" in page
 
 
 def test_claim_that_was_not_measured_differs(root):

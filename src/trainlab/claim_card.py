@@ -10,8 +10,8 @@ import re
 from html import escape
 
 __all__ = [
-    "anchor", "as_expected", "as_html", "as_text", "badge", "is_timed", "measured", "number",
-    "seeds",
+    "anchor", "as_expected", "as_html", "as_text", "badge", "interval", "is_timed", "measured",
+    "number", "seeds",
 ]  # fmt: skip
 
 _MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
@@ -53,6 +53,14 @@ def measured(record: dict) -> str:
         f"{number(record['estimate'])}{unit}, 95 % interval "
         f"[{number(record['ci_low'])}, {number(record['ci_high'])}]"
     )
+
+
+def interval(record: dict) -> str:
+    """Return the estimate with its unit and interval, short: "0.4 nats [0.1, 0.7]"."""
+    text = f"{number(record['estimate'])} {record['unit']}".strip()
+    if record["ci_low"] is not None:
+        text += f" [{number(record['ci_low'])}, {number(record['ci_high'])}]"
+    return text
 
 
 def as_expected(record: dict) -> bool:

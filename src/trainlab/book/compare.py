@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainlab.claim_card import number
+from trainlab.claim_card import interval
 
 __all__ = ["Change", "as_markdown", "changes", "main", "read_ledger"]
 
@@ -99,10 +99,7 @@ def as_markdown(old: dict, new: dict) -> str:
 def _cell(claim) -> str:
     if claim is None:
         return "–"
-    text = f"{claim['verdict']}, {number(claim['estimate'])} {claim['unit']}".strip()
-    if claim["ci_low"] is not None:
-        text += f" [{number(claim['ci_low'])}, {number(claim['ci_high'])}]"
-    return text.replace("|", "\\|")
+    return f"{claim['verdict']}, {interval(claim)}".replace("|", "\\|")
 
 
 def main(arguments=None) -> None:

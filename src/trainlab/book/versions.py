@@ -149,7 +149,9 @@ def _chapters(root: Path, ledgers: dict[str, dict]) -> list[list[str]]:
 
 def _verdict(ledger: dict, id: str) -> str:
     found = [claim for claim in ledger["claims"] if claim["id"] == id]
-    return claim_card.badge(found[0]) if found else "not measured"
+    if not found:
+        return "not measured"
+    return f"{claim_card.badge(found[0])}<br>{escape(claim_card.interval(found[0]))}"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
