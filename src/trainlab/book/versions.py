@@ -22,11 +22,7 @@ __all__ = ["differences", "keep", "main", "page", "read"]
 FOLDER = Path("results", "versions")
 REASONS = Path("pages", "versions.yml")
 
-_NAMES = {
-    "oldest": "The oldest versions",
-    "colab": "Colab's versions",
-    "newest": "The newest versions",
-}
+_NAMES = {"oldest": "Oldest", "colab": "Colab", "newest": "Newest"}
 _PACKAGES = {"python": "Python", "tensorflow": "TensorFlow", "keras": "Keras", "numpy": "NumPy"}
 
 
@@ -118,7 +114,7 @@ def page(root: Path) -> str:
         )
         rows = [
             [
-                f"<code>{escape(id)}</code><br>{escape(reasons[id])}",
+                f"{_link(ledgers, id)}<br>{escape(reasons[id])}",
                 *(_verdict(ledgers[name], id) for name in ledgers),
             ]
             for id in differ
@@ -140,11 +136,23 @@ def _chapters(root: Path, ledgers: dict[str, dict]) -> list[list[str]]:
     for chapter in contents.chapters_in_toc(root):
         title = contents.title_of(root / "chapters" / f"{chapter}.ipynb")
         cells = [
-            contents.verdicts([c for c in ledger["claims"] if c["chapter"] == chapter])
+            _unbroken(contents.verdicts([c for c in ledger["claims"] if c["chapter"] == chapter]))
             for ledger in ledgers.values()
         ]
         rows.append([f'<a href="../chapters/{chapter}.html">{escape(title)}</a>', *cells])
     return rows
+
+
+def _unbroken(counts: str) -> str:
+    """Return "1 supported, 2 refuted" as HTML that breaks between the counts only."""
+    return ", ".join(f"<span>{count}</span>" for count in counts.split(", "))
+
+
+def _link(ledgers: dict[str, dict], id: str) -> str:
+    claims = (claim for ledger in ledgers.values() for claim in ledger["claims"])
+    chapter = next(claim["chapter"] for claim in claims if claim["id"] == id)
+    address = f"../chapters/{chapter}.html#{claim_card.anchor(id)}"
+    return f'<a href="{address}"><code>{escape(id)}</code></a>'
 
 
 def _verdict(ledger: dict, id: str) -> str:
