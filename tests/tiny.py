@@ -93,7 +93,8 @@ class Book:
         (folder / "index.md").write_text("# A tiny book\n\nWith tiny chapters.\n")
         if pages is None:
             pages = [path.stem for path in sorted((ROOT / "pages").glob("*.md"))]
-            pages += ["ledger", "run_report", "misconceptions"]
+            pages += ["ledger", "run_report", "misconceptions", "versions"]
+            shutil.copytree(ROOT / "results" / "versions", folder / "results" / "versions")
         files = [f"chapters/{name}" for name in chapters] + [f"pages/{name}" for name in pages]
         toc = {"format": "jb-book", "root": "index"}
         toc["parts"] = [{"caption": "All", "chapters": [{"file": file} for file in files]}]
