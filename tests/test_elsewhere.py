@@ -82,3 +82,12 @@ def test_variables_are_put_back(place, monkeypatch):
     write(place, "pass")
     place.run("01_tiny")
     assert os.environ["JUPYTER_PATH"] == "kept" and "GIT_CONFIG_COUNT" not in os.environ
+
+
+def test_run_of_some_chapters_keeps_the_claims_of_the_others(tmp_path):
+    claims = [{"id": f"{n}.a", "chapter": n, "verdict": "refuted"} for n in ("01", "02", "03")]
+    (tmp_path / "claims.json").write_text(json.dumps({"claims": claims}))
+    again = {"id": "02.a", "chapter": "02", "verdict": "supported"}
+    kept = elsewhere._with_others([again], tmp_path / "claims.json")
+    assert kept == [claims[0], again, claims[2]]
+    assert elsewhere._with_others([again], tmp_path / "none.json") == [again]
