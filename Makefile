@@ -49,8 +49,10 @@ test: $(READY) system-packages ## everything that CI checks
 	$(MAKE) book
 	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env tests $(BUILD)/executed
 
+# On all cores, as `fit` and `model.fit` find them in a reader's own notebook.
 bench: $(READY) ## measure against Keras and against the arithmetic; writes _build/bench.json
-	$(BIN)/python -m benchmarks
+	env -u TF_NUM_INTRAOP_THREADS -u TF_NUM_INTEROP_THREADS -u OMP_NUM_THREADS \
+		$(BIN)/python -m benchmarks
 
 colab: $(READY) ## run every chapter alone, with the packages that Colab has
 	$(BIN)/python -m trainlab.book.elsewhere colab $(ONLY)

@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from trainlab import compiled_epoch
+from trainlab import compiled_epoch, placement
 from trainlab.compiled_epoch import EpochProgram
+from trainlab.placement import place, placed
 from trainlab.training import fit
-from trainlab.training_data import place
 
 
 @pytest.fixture(scope="module")
@@ -366,3 +366,52 @@ def test_place_copies_every_kind_of_array(dtype):
 def test_place_leaves_a_tensor_where_it_is():
     tensor = tf.constant([1.0, 2.0])
     assert place(tensor) is tensor
+
+
+@pytest.fixture
+def small_is_large(monkeypatch):
+    monkeypatch.setattr(placement, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(placement, "_spare", [])
+
+
+def test_memory_of_the_largest_copy_serves_the_next_one(small_is_large):
+    first, second = np.ones((50, 10), "float32"), np.full((50, 10), 2, "float32")
+    with placed((first[:30], first, first[:5])) as tensors:
+        for tensor, rows in zip(tensors, (30, 50, 5), strict=True):
+            np.testing.assert_array_equal(tensor, first[:rows])
+        assert placement._spare == []
+    (kept,) = placement._spare
+    with placed((second, first)) as tensors:
+        np.testing.assert_array_equal(tensors[0], second)
+        np.testing.assert_array_equal(tensors[1], first)
+        assert np.shares_memory(kept, memoryview(tensors[0]))
+    for other_size in (first[:40], np.tile(first, 2)):
+        with placed(other_size) as tensor:
+            np.testing.assert_array_equal(tensor, other_size)
+            assert placement._spare == []
+    assert len(placement._spare) == 1
+
+
+def test_memory_that_someone_may_still_hold_is_not_used_again(small_is_large):
+    array = np.ones((50, 10), "float32")
+    held = place(array)
+    with placed(held) as same:
+        assert same is held
+    with pytest.raises(ZeroDivisionError), placed(array):
+        raise ZeroDivisionError
+    assert placement._spare == []
+
+
+def test_two_fits_in_the_same_memory_train_on_their_own_data(small_is_large, data, monkeypatch):
+    x, y = data
+
+    def weights():
+        net = build()
+        for images in (x, x[::-1]):
+            fit(net, images, y, seed=0, verbose=0)
+        return net.get_weights()
+
+    in_the_same_memory = weights()
+    assert len(placement._spare) == 1
+    monkeypatch.setattr(placement, "LARGE_BYTES", np.inf)
+    assert same(in_the_same_memory, weights())

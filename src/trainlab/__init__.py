@@ -23,6 +23,7 @@ __all__ = [
     "few_labels",
     "leaderboard",
     "models",
+    "placement",
     "plotting",
     "progress",
     "quiz",

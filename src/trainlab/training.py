@@ -6,6 +6,7 @@ import random
 
 import keras
 
+from trainlab.placement import place, placed
 from trainlab.progress import ProgressBar
 from trainlab.sweeping import (
     Sweep,
@@ -15,7 +16,7 @@ from trainlab.sweeping import (
     split_data,
     tabulate,
 )
-from trainlab.training_data import check_arguments, check_data, check_validation, is_arrays, place
+from trainlab.training_data import check_arguments, check_data, check_validation, is_arrays
 from trainlab.training_loop import (
     compile_epochs,
     fit_with_keras,
@@ -138,13 +139,14 @@ def _fit(
             _logger.warning("trainlab: %s; model.fit trains instead, more slowly.", reason)
         return fit_with_keras(model, x, y, validation_data, shuffle, seed, **arguments)
 
-    train, valid = place((x, y)), None if validation_data is None else place(validation_data)
-    prepare(model, train, valid, batch_size)
-    with template.lend(model) if template else contextlib.nullcontext(model) as trained:
-        programs = compile_epochs(trained, train, valid, batch_size, callbacks)
-        for program in programs:
-            program.plan(epochs, runs)
-        history = run_epochs(trained, train, valid, programs, shuffle, seed, **arguments)
+    held_out = contextlib.nullcontext() if validation_data is None else placed(validation_data)
+    with placed((x, y)) as train, held_out as valid:
+        prepare(model, train, valid, batch_size)
+        with template.lend(model) if template else contextlib.nullcontext(model) as trained:
+            programs = compile_epochs(trained, train, valid, batch_size, callbacks)
+            for program in programs:
+                program.plan(epochs, runs)
+            history = run_epochs(trained, train, valid, programs, shuffle, seed, **arguments)
     history.set_model(model)
     model.history = history
     return history

@@ -1,4 +1,4 @@
-"""What `fit` is given: checked before anything trains, then placed on the device."""
+"""What `fit` is given, checked before anything trains."""
 
 import keras
 import numpy as np
@@ -11,7 +11,6 @@ __all__ = [
     "check_validation",
     "is_arrays",
     "one_shape",
-    "place",
 ]
 
 _NESTED = (list, tuple, dict)
@@ -57,48 +56,6 @@ def is_arrays(data):
     if isinstance(data, (tf.SparseTensor, tf.RaggedTensor)):
         return False
     return isinstance(data, (np.ndarray, tf.Tensor)) or hasattr(data, "__array__")
-
-
-def place(data):
-    """Puts (nested) arrays on the device.
-
-    Integers stay what they are: images kept as uint8 take a quarter of the memory, and a model that
-    begins with `keras.layers.Rescaling(1 / 255)` scales them on the device. Other floats become
-    `keras.config.floatx()`, as in Keras.
-
-    Args:
-        data: Array `(images, ...)`, or a list, tuple or dict of them.
-
-    Returns:
-        The same structure with tensors.
-    """
-
-    def place_one(array):
-        floatx = keras.config.floatx()
-        if tf.is_tensor(array):
-            return tf.cast(array, floatx) if array.dtype.is_floating else array
-        array = np.asarray(array)
-        is_float = np.issubdtype(array.dtype, np.floating)
-        if not (is_float or array.dtype.kind in "iu") or tf.config.list_logical_devices("GPU"):
-            return tf.convert_to_tensor(array, floatx if is_float else None)
-        return _copy(array, floatx if is_float else array.dtype)
-
-    return keras.tree.map_structure(place_one, data)
-
-
-def _copy(array, dtype):
-    """A tensor on the CPU that owns a copy of an array, in memory that NumPy allocated.
-
-    NumPy asks the system for large pages where TensorFlow does not, which makes the copy of 55,000
-    images up to four times as fast. TensorFlow takes memory over as it is if it is aligned to 64
-    bytes.
-    """
-    dtype = np.dtype(dtype)
-    memory = np.empty(array.size * dtype.itemsize + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    copy = memory[start : start + array.size * dtype.itemsize].view(dtype).reshape(array.shape)
-    np.copyto(copy, array, casting="same_kind")
-    return tf.experimental.dlpack.from_dlpack(copy.__dlpack__())
 
 
 def check_data(model, x, y, name=""):

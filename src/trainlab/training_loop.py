@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from trainlab.compiled_epoch import EpochProgram
-from trainlab.training_data import check_targets, is_arrays, one_shape, place
+from trainlab.placement import place
+from trainlab.training_data import check_targets, is_arrays, one_shape
 
 __all__ = ["compile_epochs", "data_order", "fit_with_keras", "prepare", "run_epochs", "why_keras"]
 
