@@ -230,9 +230,12 @@ def xla_rule(quick):
     nets = {TITLES[kind]: lambda kind=kind: build(kind) for kind in KINDS}
     nets |= {f"{d} x Dense(100, selu)": lambda d=d: build("deep", d) for d in (10, 30)}
     nets |= {"convolution": _convolution, "Gaussian noise": _noise}
+    validated = "validation of " + TITLES["sgd"]
+    nets[validated] = nets[TITLES["sgd"]]
     for title, make in nets.items():
+        step = "test_step" if title == validated else "train_step"
         compiling, running = {}, {True: [], False: []}
-        programs = {xla: _program(make(), x, y, xla) for xla in (False, True)}
+        programs = {xla: _program(make(), x, y, xla, step) for xla in (False, True)}
         for xla, run in programs.items():
             report(f"{title}: compiling {'with' if xla else 'without'} XLA")
             compiling[xla] = seconds(run)
@@ -253,10 +256,10 @@ def xla_rule(quick):
         )
 
 
-def _program(model, x, y, xla):
+def _program(model, x, y, xla, step):
     model._symbolic_build(data_batch=(x[:BATCH], y[:BATCH]))
     data = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
-    program = EpochProgram(model, model.train_step, data, BATCH)
+    program = EpochProgram(model, getattr(model, step), data, BATCH)
     program.uses_xla = xla
     order = tf.range(len(x))
     return lambda: program.run(data, order)

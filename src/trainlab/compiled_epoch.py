@@ -5,7 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
-__all__ = ["XLA_BREAK_EVEN", "EpochProgram"]
+__all__ = ["VALIDATION_SHARE", "XLA_BREAK_EVEN", "EpochProgram"]
 
 XLA_BREAK_EVEN = 1600
 """Training steps after which XLA has earned its compilation on a CPU.
@@ -13,6 +13,9 @@ XLA_BREAK_EVEN = 1600
 A deeper net costs more to compile and saves more on every step, so that the number of steps at
 which both are equal hardly depends on the net. `python -m benchmarks xla_rule` measures it.
 """
+
+VALIDATION_SHARE = 1 / 3
+"""What of a training step's arithmetic a step of validation has, and so saves: the forward pass."""
 
 # Measured on a CPU: XLA's random numbers and convolutions take 5 to 20 times as long as those of
 # TensorFlow's own kernels. `python -m benchmarks xla_rule` shows both.
@@ -46,6 +49,7 @@ class EpochProgram:
     def __init__(self, model, step, data, batch_size, *, keeps_logs=False, stops_on_nan=False):
         self.uses_xla = False
         self._model = model
+        self._trains = step == model.train_step
         self.images = int(keras.tree.flatten(data)[0].shape[0])
         self.batch_size = batch_size
         self.keeps_logs = keeps_logs or stops_on_nan
@@ -96,7 +100,8 @@ class EpochProgram:
             return bool(self._model.jit_compile)
         if self._model.jit_compile:  # on a CPU only when asked for in `compile`
             return True
-        if self.planned_steps < XLA_BREAK_EVEN:
+        share = 1 if self._trains else VALIDATION_SHARE
+        if share * self.planned_steps < XLA_BREAK_EVEN:
             return False
         return not any(slow in name for name in self._operations for slow in _SLOW_IN_XLA_ON_CPU)
 
