@@ -97,6 +97,15 @@ def test_seeds_are_paired_across_configurations(data):
     assert not np.array_equal(seen[0], seen[1])
 
 
+def test_validation_now_and_then_stands_at_its_epochs(data):
+    often = sweep(build, data, seeds=[3, 1], epochs=5)
+    seldom = sweep(build, data, seeds=[3, 1], epochs=5, validation_freq=2)
+    np.testing.assert_array_equal(seldom.history["loss"], often.history["loss"])
+    for name in ("val_loss", "val_accuracy"):
+        np.testing.assert_array_equal(seldom.history[name][:, 1::2], often.history[name][:, 1::2])
+        assert np.isnan(seldom.history[name][:, ::2]).all()
+
+
 def test_models_are_not_kept_unless_asked_for(data):
     assert sweep(build, data, seeds=[0]).models == ()
 

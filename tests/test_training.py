@@ -321,6 +321,8 @@ def test_bad_data_are_refused_before_training(message, where, data):
         (ValueError, "batch_size must be at least 1.*batch_size=0. Pass", {"batch_size": 0}),
         (TypeError, "batch_size must be an integer, not float", {"batch_size": 32.0}),
         (ValueError, "epochs must be at least 0", {"epochs": -1}),
+        (ValueError, "validation_freq must be at least 1", {"validation_freq": 0}),
+        (TypeError, "validation_freq must be an integer, not list", {"validation_freq": [2]}),
         (ValueError, "seed must be at least 0", {"seed": -1}),
         (TypeError, "shuffle must be True or False", {"shuffle": "batch"}),
         (ValueError, "verbose must be 'auto', 0, 1 or 2", {"verbose": 3}),

@@ -381,6 +381,12 @@ def test_validation_sample_weight_equals_keras(data, with_xla):
     assert_equal_training(net(), train, (x_valid, y_valid, weights), with_xla)
 
 
+@pytest.mark.parametrize(("epochs", "validation_freq"), [(5, 2), (3, 3), (2, 3)])
+def test_validation_now_and_then_equals_keras(epochs, validation_freq, data, with_xla):
+    arguments = {"epochs": epochs, "validation_freq": validation_freq}
+    assert_equal_training(net(), *data, with_xla, **arguments)
+
+
 def test_mixed_precision_equals_keras(data, with_xla):
     policy = "mixed_bfloat16"
     build = net(lambda: layers.Dense(8, "relu", dtype=policy))

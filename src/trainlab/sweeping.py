@@ -17,7 +17,8 @@ class Sweep:
 
     Args:
         seeds: The seeds, in the order of the rows of `history`.
-        history: Metric name to array `(seeds, epochs)`, NaN where a seed had stopped already.
+        history: Metric name to array `(seeds, epochs)`, NaN where a seed had stopped already or was
+            not validated.
         models: The trained models, one a seed, if they were asked for, else `()`.
     """
 
@@ -226,11 +227,12 @@ def split_data(data, fit_arguments):
     return {**fit_arguments, "x": x, "y": y}
 
 
-def tabulate(histories, epochs):
+def tabulate(histories, epochs, validation_freq=1):
     """Histories of several seeds as arrays `(seeds, epochs)` by metric."""
     table = {}
     for row, history in enumerate(histories):
         for name, values in history.items():
             column = table.setdefault(name, np.full((len(histories), epochs), np.nan))
-            column[row, : len(values)] = values
+            every = validation_freq if name.startswith("val_") else 1
+            column[row, every - 1 :: every][: len(values)] = values
     return table

@@ -38,6 +38,7 @@ def fit(
     batch_size=32,
     epochs=1,
     validation_data=None,
+    validation_freq=1,
     callbacks=(),
     shuffle=True,
     seed=None,
@@ -66,6 +67,8 @@ def fit(
         epochs: Number of passes over the data.
         validation_data: `None`, `(x_valid, y_valid)` or `(x_valid, y_valid, sample_weight)`,
             evaluated after every epoch.
+        validation_freq: Evaluate after each epoch whose number, from 1 on, is a multiple of this:
+            at `epochs` only after the last one.
         callbacks: List of `keras.callbacks.Callback`.
         shuffle: Whether every epoch sees the images in another order.
         seed: Integer that alone decides the order of the images. `None` draws one from Python's
@@ -96,6 +99,7 @@ def fit(
         batch_size=batch_size,
         epochs=epochs,
         validation_data=validation_data,
+        validation_freq=validation_freq,
         callbacks=callbacks,
         shuffle=shuffle,
         seed=seed,
@@ -111,6 +115,7 @@ def _fit(
     batch_size=32,
     epochs=1,
     validation_data=None,
+    validation_freq=1,
     callbacks=(),
     shuffle=True,
     seed=None,
@@ -120,13 +125,14 @@ def _fit(
     announce=True,
 ):
     """`fit` as one of several runs that share the programs of a template."""
-    check_arguments(model, batch_size, epochs, shuffle, seed, verbose)
+    check_arguments(model, batch_size, epochs, validation_freq, shuffle, seed, verbose)
     callbacks = list(keras.tree.flatten(callbacks)) if callbacks else []
     if seed is None:
         seed = random.randrange(2**31)
     arguments = {
         "batch_size": int(batch_size),
         "epochs": int(epochs),
+        "validation_freq": int(validation_freq),
         "callbacks": callbacks,
         "verbose": verbose,
     }
@@ -144,8 +150,8 @@ def _fit(
         prepare(model, train, valid, batch_size)
         with template.lend(model) if template else contextlib.nullcontext(model) as trained:
             programs = compile_epochs(trained, train, valid, batch_size, callbacks)
-            for program in programs:
-                program.plan(epochs, runs)
+            for program, freq in zip(programs, (1, validation_freq), strict=False):
+                program.plan(epochs // freq, runs)
             history = run_epochs(trained, train, valid, programs, shuffle, seed, **arguments)
     history.set_model(model)
     model.history = history
@@ -182,13 +188,14 @@ def sweep(
         template: `trainlab.sweeping.Template` that keeps the compiled programs, to share them
             between sweeps that differ in nothing but seeds and learning rate.
         verbose: 0 hides the progress bar.
-        **fit_arguments: `batch_size`, `epochs`, `validation_data`, `callbacks`, `shuffle` as in
-            `fit`. `callbacks` is a list, used again for every seed, or a function without arguments
-            that returns a new list.
+        **fit_arguments: `batch_size`, `epochs`, `validation_data`, `validation_freq`, `callbacks`,
+            `shuffle` as in `fit`. `callbacks` is a list, used again for every seed, or a function
+            without arguments that returns a new list.
 
     Returns:
         `Sweep`: `history` maps each metric to an array `(seeds, epochs)`, NaN after the last epoch
-        of a seed that stopped early; `seeds`; `models`, `()` unless `keep_models`.
+        of a seed that stopped early, and where `validation_freq` left an epoch out; `seeds`;
+        `models`, `()` unless `keep_models`.
 
     Raises:
         SweepFailed: If a seed fails. The message names seed and configuration, `partial` holds the
@@ -204,7 +211,8 @@ def sweep(
     """
     seeds = check_sweep(build, data, seeds, fit_arguments)
     label = label or getattr(build, "__qualname__", type(build).__name__)
-    epochs = fit_arguments.get("epochs", 1)
+    shape = fit_arguments.get("epochs", 1), fit_arguments.get("validation_freq", 1)
+    epochs = shape[0]
     make_callbacks = fit_arguments.pop("callbacks", ())
     histories, models = [], []
     if not callable(data):
@@ -232,12 +240,12 @@ def sweep(
                     **arguments,
                 )
             except Exception as error:
-                finished = Sweep(seeds[:number], tabulate(histories, epochs), tuple(models))
+                finished = Sweep(seeds[:number], tabulate(histories, *shape), tuple(models))
                 raise SweepFailed(label, seed, fit_arguments, finished, error) from error
             histories.append(history.history)
             if keep_models:
                 models.append(model)
-    return Sweep(seeds, tabulate(histories, epochs), tuple(models))
+    return Sweep(seeds, tabulate(histories, *shape), tuple(models))
 
 
 def _progress(bar, done, note):

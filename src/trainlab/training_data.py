@@ -16,7 +16,7 @@ __all__ = [
 _NESTED = (list, tuple, dict)
 
 
-def check_arguments(model, batch_size, epochs, shuffle, seed, verbose):
+def check_arguments(model, batch_size, epochs, validation_freq, shuffle, seed, verbose):
     """Raises before training if the model is not compiled or an argument is out of range."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"fit() trains a keras.Model. Received: model={model!r}.")
@@ -32,6 +32,7 @@ def check_arguments(model, batch_size, epochs, shuffle, seed, verbose):
         )
     _check_integer("batch_size", batch_size, 1)
     _check_integer("epochs", epochs, 0)
+    _check_integer("validation_freq", validation_freq, 1)
     if seed is not None:
         _check_integer("seed", seed, 0)
     if not isinstance(shuffle, (bool, np.bool_)):

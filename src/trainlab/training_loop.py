@@ -137,7 +137,18 @@ def _specification(data):
 
 
 def run_epochs(
-    model, train, valid, programs, shuffle, seed, *, batch_size, epochs, callbacks, verbose
+    model,
+    train,
+    valid,
+    programs,
+    shuffle,
+    seed,
+    *,
+    batch_size,
+    epochs,
+    validation_freq,
+    callbacks,
+    verbose,
 ):
     """Keras' own loop over epochs around the compiled programs."""
     del batch_size
@@ -164,7 +175,7 @@ def run_epochs(
                 if type(callback) is keras.callbacks.TerminateOnNaN:
                     callback.on_batch_end(steps - 1, {"loss": float(last["loss"])})
         logs = _results(model, program, last)
-        if valid is not None:
+        if valid is not None and (epoch + 1) % validation_freq == 0:
             listed.on_test_begin()
             model.reset_metrics()
             _, last = programs[1].run(valid, tf.range(programs[1].images))
