@@ -52,13 +52,15 @@ def _measured(program, address, form, path):
 @pytest.mark.parametrize(("page", "form", "performance"), CASES)
 def test_scores(lighthouse, tmp_path, page, form, performance):
     with site.serve() as address:
-        # Speed is measured again if something else was using this machine's cores.
+        # Speed, and how the page settles, are measured again: something else may have used this
+        # machine's cores.
         for _ in range(3):
             found = _measured(lighthouse, address + page, form, tmp_path / "report.json")
             scores = {name: part["score"] for name, part in found["categories"].items()}
-            if scores["performance"] >= performance:
+            shift = found["audits"]["cumulative-layout-shift"]["numericValue"]
+            if scores["performance"] >= performance and shift < 0.05:
                 break
     weak = [name for name, audit in found["audits"].items() if audit["score"] == 0]
     assert scores["performance"] >= performance, weak
     assert scores["accessibility"] == scores["best-practices"] == scores["seo"] == 1, weak
-    assert found["audits"]["cumulative-layout-shift"]["numericValue"] < 0.05
+    assert shift < 0.05
