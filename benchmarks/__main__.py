@@ -12,6 +12,7 @@ from benchmarks.measure import line, report, write
 BENCHMARKS = {
     "epoch": training.epoch,
     "best_keras": training.best_keras,
+    "one_thread": training.one_thread,
     "by_hand": training.by_hand_loop,
     "fresh": training.fresh,
     "seeds": training.seeds,

@@ -7,6 +7,7 @@ import nbclient
 import nbformat
 
 from benchmarks.measure import pair
+from benchmarks.training import THREADS
 
 __all__ = ["quick_edition", "setup_cell"]
 
@@ -27,8 +28,7 @@ def _execute(cells):
         cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     )
     # One thread, as in the pipeline, where chapters run side by side.
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = "1"
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     nbclient.NotebookClient(book, timeout=3600, allow_errors=False).execute()
 
 

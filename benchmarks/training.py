@@ -1,19 +1,23 @@
 """`trainlab.training` against Keras, against hand-written XLA, against the machine."""
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import by_hand
+from benchmarks import by_hand, measure
 from benchmarks.measure import pair, report, row, seconds
 from benchmarks.nets import BATCH, KINDS, TITLES, build, images
 from trainlab.compiled_epoch import EpochProgram
 from trainlab.training import fit, sweep
 
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 BARS = {"sgd": 3.3, "adam": 3.0, "batch_norm": 3.0, "dropout": 2.2, "deep": 1.4}
 
 
@@ -67,6 +71,22 @@ def best_keras(quick):
         bar=None if quick else ">= 1.8",
         note=", ".join(f"{name}={value}" for name, value in best.items()),
     )
+
+
+def one_thread(quick):
+    """The row of `best_keras` with one thread, as a chapter of the pipeline has it; no bar."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "row.json"
+        command = [sys.executable, "-m", "benchmarks", "best_keras", "--output", str(path)]
+        report("against tuned Keras, with one thread")
+        subprocess.run(
+            [*command, f"--patience={measure.patience}", *(["--quick"] if quick else [])],
+            env=os.environ | dict.fromkeys(THREADS, "1"),
+            capture_output=True,
+            check=False,  # it says so, too, where a bar is missed
+        )
+        (found,) = json.loads(path.read_text())
+    yield measure.Row(**found | {"name": f"one thread: {found['name']}", "bar": None})
 
 
 def by_hand_loop(quick):

@@ -211,8 +211,8 @@ def sweep(
     """
     seeds = check_sweep(build, data, seeds, fit_arguments)
     label = label or getattr(build, "__qualname__", type(build).__name__)
-    shape = fit_arguments.get("epochs", 1), fit_arguments.get("validation_freq", 1)
-    epochs = shape[0]
+    epochs = fit_arguments.get("epochs", 1)
+    shape = epochs, fit_arguments.get("validation_freq", 1)
     make_callbacks = fit_arguments.pop("callbacks", ())
     histories, models = [], []
     if not callable(data):
