@@ -1,5 +1,6 @@
 """Editions, seeds and what a chapter is told about its machine."""
 
+import gc
 import random
 import subprocess
 import sys
@@ -28,6 +29,12 @@ def test_setup_chooses_the_edition_and_seeds_everything(capsys):
         draws.append([random.random(), float(keras.random.normal(()))])
     assert draws[0] == draws[1]
     assert "full edition · seeds 0, 1, 2, 3, 4" in capsys.readouterr().out
+
+
+def test_setup_takes_the_libraries_from_the_garbage_collector():
+    gc.unfreeze()
+    runtime.setup("quick")
+    assert gc.get_freeze_count() > len(gc.get_objects())
 
 
 def test_edition_chooses_its_setting():

@@ -8,6 +8,7 @@ from keras import layers
 
 from trainlab import compiled_epoch
 from trainlab.compiled_epoch import EpochProgram
+from trainlab.sweeping import Template
 from trainlab.training import Sweep, SweepFailed, fit, sweep
 
 
@@ -127,6 +128,33 @@ def test_another_configuration_is_compiled_anew(data, programs):
     assert len(programs) == 4
     _, history = alone(1, data, make=lambda: build(0.5))
     np.testing.assert_array_equal(runs.history["loss"][1], history.history["loss"])
+
+
+def test_models_of_sweeps_that_share_a_template_keep_what_they_learned(data, programs):
+    template, swept = Template(), []
+    for seeds in ([3, 1], [4, 2]):
+        runs = sweep(build, data, seeds=seeds, epochs=2, keep_models=True, template=template)
+        swept.append((runs, [model.get_weights() for model in runs.models]))
+    assert len(programs) == 2
+    for runs, at_the_end in swept:
+        for seed, model, weights in zip(runs.seeds, runs.models, at_the_end, strict=True):
+            expected, history = alone(seed, data, epochs=2)
+            for have, kept, want in zip(
+                model.get_weights(), weights, expected.get_weights(), strict=True
+            ):
+                np.testing.assert_array_equal(kept, want)
+                np.testing.assert_array_equal(have, want)
+            assert model.history.history == history.history
+
+
+def test_what_a_model_learns_between_two_sweeps_stays(data):
+    template = Template()
+    (first,) = sweep(build, data, seeds=[0], keep_models=True, template=template).models
+    fit(first, *data[:2], verbose=0)
+    learned = [variable.numpy() for variable in first.variables]
+    sweep(build, data, seeds=[1, 2], template=template)
+    for have, want in zip(first.variables, learned, strict=True):
+        np.testing.assert_array_equal(have.numpy(), want)
 
 
 def test_global_random_numbers_are_not_shared(data, programs):

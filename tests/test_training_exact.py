@@ -241,6 +241,10 @@ COMPILED_WITH = {
     },
     "no_metrics": {"metrics": None},
     "weighted_metrics": {"weighted_metrics": ["accuracy"]},
+    "loss_by_shape": {
+        "loss": "crossentropy",
+        "metrics": ["accuracy", "sparse_categorical_crossentropy"],
+    },
 }
 
 
@@ -265,6 +269,83 @@ def test_categorical_targets_equal_keras(data, with_xla):
     build = net(loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1))
     train = (x, keras.utils.to_categorical(y, CLASSES))
     assert_equal_training(build, train, train, with_xla)
+
+
+def test_metrics_that_make_variables_late_equal_keras(data, with_xla):
+    (x, y), _ = data
+
+    def build():
+        model = net()()
+        f1 = keras.metrics.F1Score(average="macro", name="f1")
+        late = [f1, keras.metrics.AUC(multi_label=True, name="auc")]
+        model.compile("sgd", "categorical_crossentropy", metrics=["accuracy", *late])
+        return model
+
+    train = (x, keras.utils.to_categorical(y, CLASSES))
+    assert_equal_training(build, train, train, with_xla, xla=True)
+
+
+class CountsResets(keras.metrics.MeanMetricWrapper):
+    """An average that does something besides in Python."""
+
+    def __init__(self):
+        super().__init__(squared_distance, name="distance")
+        self.resets = 0
+
+    def reset_state(self):
+        super().reset_state()
+        self.resets += 1
+
+
+class OwnReset(keras.Model):
+    """Does something besides in Python whenever its metrics are reset or read."""
+
+    calls = 0
+
+    def reset_metrics(self):
+        super().reset_metrics()
+        self.calls += 1
+
+    def get_metrics_result(self):
+        return {**super().get_metrics_result(), "calls": float(self.calls)}
+
+
+def test_metric_with_a_reset_of_its_own_is_reset_each_epoch(data):
+    model, metric = net()(), CountsResets()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[metric])
+    fit(model, *data[0], epochs=3, validation_data=data[1], verbose=0)
+    assert metric.resets == 6
+
+
+def test_model_that_resets_its_metrics_itself_does_so_each_epoch(data):
+    inputs = keras.Input((PIXELS,))
+    model = OwnReset(inputs, layers.Dense(CLASSES, "softmax")(inputs))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    history = fit(model, *data[0], epochs=3, verbose=0)
+    assert history.history["calls"] == [1.0, 2.0, 3.0]
+
+
+def test_metrics_hold_the_last_epoch_and_nothing_before(data):
+    model = net()()
+    history = fit(model, *data[0], epochs=3, verbose=0)
+    for name, values in history.history.items():
+        assert float(model.get_metrics_result()[name]) == values[-1]
+
+
+def test_training_a_built_model_traces_it_once(data):
+    traced = []
+
+    class Counts(layers.Layer):
+        def call(self, x):
+            traced.append(x.shape)
+            return x
+
+    model = net(Counts)()
+    del traced[:]
+    fit(model, *data[0], epochs=3, batch_size=BATCH, verbose=0)
+    assert len(traced) == 1
+    fit(model, *data[0], validation_data=data[1], verbose=0)
+    assert len(traced) == 3  # the batch size is another, and validation is new
 
 
 def test_regression_of_flat_targets_equals_keras(data, with_xla):

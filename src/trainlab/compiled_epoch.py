@@ -5,7 +5,9 @@ import functools
 import keras
 import tensorflow as tf
 
-__all__ = ["VALIDATION_SHARE", "XLA_BREAK_EVEN", "EpochProgram"]
+from trainlab.training_data import is_from_keras
+
+__all__ = ["VALIDATION_SHARE", "XLA_BREAK_EVEN", "EpochProgram", "averages", "is_own"]
 
 XLA_BREAK_EVEN = 1600
 """Training steps after which XLA has earned its compilation on a CPU.
@@ -30,7 +32,7 @@ class EpochProgram:
 
     The loop takes rows `order[i * batch_size : (i + 1) * batch_size]` of the data and hands them to
     `step`; what is left over at the end makes a smaller last batch. Data and order are arguments,
-    never constants of the program.
+    never constants of the program. Metrics that only average are reset and read in the same call.
 
     Attributes:
         variables: The variables that a step reads or changes.
@@ -54,6 +56,7 @@ class EpochProgram:
         self.batch_size = batch_size
         self.keeps_logs = keeps_logs or stops_on_nan
         self.stops_on_nan = stops_on_nan
+        self._compiles_metrics = _has_plain_metrics(model)
         self.planned_steps = 0
         self._full_batches, self._left_over = divmod(self.images, batch_size)
         self.steps = self._full_batches + bool(self._left_over)
@@ -117,35 +120,42 @@ class EpochProgram:
         return any(name.startswith(_COUNT_THEIR_DRAWS) for name in self._operations)
 
     def run(self, data, order):
-        """Does every step once.
+        """Resets the metrics and does every step once.
 
         Args:
             data: As given to the constructor.
             order: int32 tensor `(images,)`: the order of the rows.
 
         Returns:
-            `(steps, logs)`: the number of steps done and the logs of the last one (`{}` unless
-            `keeps_logs`).
+            `(steps, logs, results)`: the number of steps done, the logs of the last one (`{}`
+            unless `keeps_logs`) and the metrics by name.
         """
         self._epochs_done += 1
         first = self.uses_xla and True not in self._epochs
         done_before = int(self._model.optimizer.iterations)
         try:
-            steps, logs = self._epoch()(data, order)
-            return int(steps), logs
+            return self._run(data, order)
         except tf.errors.OpError:
             # XLA compiles before the first step: if none was done, this model is not for XLA.
             if not first or int(self._model.optimizer.iterations) != done_before:
                 raise
         self._xla_failed, self.uses_xla = True, False
-        self._model.reset_metrics()
-        steps, logs = self._epoch()(data, order)
-        return int(steps), logs
+        return self._run(data, order)
+
+    def _run(self, data, order):
+        if not self._compiles_metrics:
+            self._model.reset_metrics()
+        steps, logs, results = self._epoch()(data, order)
+        if not self._compiles_metrics:
+            results = self._model.get_metrics_result()
+        if self.keeps_logs and set(logs) != set(results):
+            results = logs  # a `compute_metrics` that returns more than the metrics hold
+        return int(steps), logs, dict(results)
 
     def _epoch(self):
         xla = self.uses_xla
         if xla not in self._epochs:
-            self._epochs[xla] = self._concrete(lambda data, order: self._run(data, order, xla))
+            self._epochs[xla] = self._concrete(lambda data, order: self._steps(data, order, xla))
         return self._epochs[xla]
 
     def _concrete(self, function, **options):
@@ -154,7 +164,9 @@ class EpochProgram:
             *self._arguments
         )
 
-    def _run(self, data, order, xla):
+    def _steps(self, data, order, xla):
+        if self._compiles_metrics:
+            self._model.reset_metrics()
         loop = self._concrete(self._loop, jit_compile=True) if xla else self._loop
         steps, logs, going = loop(data, order)
         if self._left_over:
@@ -165,7 +177,7 @@ class EpochProgram:
             else:
                 logs = self._step(rest)
                 steps += 1
-        return steps, logs
+        return steps, logs, self._model.get_metrics_result() if self._compiles_metrics else {}
 
     def _loop(self, data, order):
         def body(step, _logs, _going):
@@ -191,3 +203,21 @@ def _rows(data, index):
 
 def _discard(_logs):
     return {}
+
+
+def _has_plain_metrics(model):
+    methods = "reset_metrics", "get_metrics_result"
+    if type(model).metrics is not keras.Model.metrics or any(is_own(model, m) for m in methods):
+        return False
+    metrics = [getattr(metric, "metrics", [metric]) for metric in model.metrics]
+    return all(map(averages, keras.tree.flatten(metrics)))
+
+
+def averages(metric):
+    """Whether a metric is one of Keras' that hold a sum and a count and no more."""
+    return isinstance(metric, keras.metrics.Mean) and is_from_keras(metric)
+
+
+def is_own(model, method):
+    """Whether a model replaces a method of `keras.Model`."""
+    return getattr(getattr(model, method), "__func__", None) is not getattr(keras.Model, method)

@@ -56,12 +56,13 @@ class Template:
     A program belongs to the variables of the model that it was traced for. Another model of the
     same configuration is trained by copying its variables, seed generators and optimizer state into
     the template and the trained ones back. A learning rate that is a number is one of those
-    variables, so models may differ in it.
+    variables, so models may differ in it. A sweep enters the template and leaves it, and when it is
+    left the first model is again what it was before others were trained in its place.
     """
 
     def __init__(self):
         self._model = None
-        self._trained = None
+        self._borrowed = None
         self._first_draw = None
         self._keeps_kernels = False
 
@@ -96,10 +97,11 @@ class Template:
         return any(program.draws_by_tensorflow for program in self._programs())
 
     def __exit__(self, *_error):
-        if self._trained is not None:  # the first model gets its own trained state again
-            for variable, value in zip(_state(self._model), self._trained, strict=True):
+        if self._borrowed is not None:
+            values, self._model.history = self._borrowed
+            for variable, value in zip(_state(self._model), values, strict=True):
                 variable.assign(value)
-            self._model.history = self._history
+            self._borrowed = None
 
     @contextlib.contextmanager
     def lend(self, model):
@@ -107,14 +109,15 @@ class Template:
         if self._model is None:
             self._model, self._configuration = model, _configuration(model)
             yield model
-            self._trained = [variable.numpy() for variable in _state(model)]
-            self._history = model.history
         elif model is self._model:
             raise ValueError(
                 f"build() returned the model {model.name!r} a second time. It must make a new "
                 "model at each call, or the seeds would train the same weights one after the other."
             )
         elif self._fits(model):
+            if self._borrowed is None:
+                values = [variable.numpy() for variable in _state(self._model)]
+                self._borrowed = values, self._model.history
             _copy(model, self._model)
             yield self._model
             _copy(self._model, model)

@@ -219,7 +219,7 @@ def sweep(
         data = tuple(place(part) if is_arrays(part) else part for part in data)
 
     with (
-        contextlib.nullcontext(template) if template else Template() as template,
+        template or Template() as template,
         ProgressBar(len(seeds) * epochs, label, visible=verbose != 0) as bar,
     ):
         for number, seed in enumerate(seeds):

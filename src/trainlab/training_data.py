@@ -10,6 +10,7 @@ __all__ = [
     "check_targets",
     "check_validation",
     "is_arrays",
+    "is_from_keras",
     "one_shape",
 ]
 
@@ -152,7 +153,7 @@ def check_targets(model, y, output, name=""):
     label = f"{name}y"
     if sparse:
         _check_labels(model, y, output, label, getattr(loss, "ignore_class", None))
-    elif _is_from_keras(loss) and not _fits(tuple(y.shape), output, spare_axis=True):
+    elif is_from_keras(loss) and not _fits(tuple(y.shape), output, spare_axis=True):
         message = (
             f"{label} has shape {tuple(y.shape)}, the output of the model {model.name!r} has shape "
             f"{_words(output)}."
@@ -191,8 +192,9 @@ def _check_labels(model, y, output, label, ignored):
         )
 
 
-def _is_from_keras(loss):
-    owner = loss if hasattr(loss, "__code__") else type(loss)
+def is_from_keras(value):
+    """Whether a function or the class of an object is Keras' own."""
+    owner = value if hasattr(value, "__code__") else type(value)
     return owner.__module__.split(".")[0] == "keras"
 
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainlab.compiled_epoch import EpochProgram
+from trainlab.compiled_epoch import EpochProgram, averages, is_own
 from trainlab.placement import place
-from trainlab.training_data import check_targets, is_arrays, one_shape
+from trainlab.training_data import check_targets, is_arrays, is_from_keras, one_shape
 
 __all__ = ["compile_epochs", "data_order", "fit_with_keras", "prepare", "run_epochs", "why_keras"]
 
@@ -32,7 +32,7 @@ def why_keras(model, x, y, validation_data, callbacks):
     ):
         return f"validation_data is not arrays but of type {type(validation_data).__name__}"
     for method in _MODEL_METHODS:
-        if _is_own(model, method):
+        if is_own(model, method):
             return f"the model {model.name!r} has a {method} of its own"
     if model.run_eagerly:
         return f"the model {model.name!r} was compiled with run_eagerly=True"
@@ -64,7 +64,7 @@ def fit_with_keras(model, x, y, validation_data, shuffle, seed, *, batch_size, *
         if y is None:  # a dataset knows its batches and its order
             return model.fit(x, shuffle=False, **arguments)
         return model.fit(x, y, batch_size=batch_size, shuffle=shuffle, **arguments)
-    if y is None or _is_own(model, "fit"):
+    if y is None or is_own(model, "fit"):
         return model.fit(x, y, batch_size=batch_size, shuffle=shuffle, **arguments)
     data = place((x, y))
     images = int(keras.tree.flatten(data)[0].shape[0])
@@ -106,7 +106,27 @@ def prepare(model, train, valid, batch_size):
     check_targets(model, train[1], output)
     if valid is not None:
         check_targets(model, valid[1], output, "validation ")
+    _build_metrics(model, batch[1], output)
     model._symbolic_build(data_batch=batch)
+
+
+def _build_metrics(model, y, output):
+    """Builds loss and metrics from shapes where that does, which spares Keras three traces.
+
+    Keras traces model, metrics and loss because any of them may make variables when it first sees
+    a tensor. Its own losses and the metrics that average do not.
+    """
+    if output is None or not isinstance(y, keras.KerasTensor) or not is_from_keras(model):
+        return
+    if not isinstance(model.loss, str) and not is_from_keras(model.loss):
+        return
+    loss, metrics = model._compile_loss, model._compile_metrics
+    output = keras.KerasTensor(output)
+    if not loss.built:
+        loss.build(y, output)
+    if metrics is not None and not metrics.built:
+        metrics.build(y, output)
+        metrics.built = all(map(averages, metrics.metrics))
 
 
 def compile_epochs(model, train, valid, batch_size, callbacks):
@@ -114,7 +134,7 @@ def compile_epochs(model, train, valid, batch_size, callbacks):
 
     They stay with the model until it is compiled again or sees other data.
     """
-    keeps_logs = _is_own(model, "compute_metrics")
+    keeps_logs = is_own(model, "compute_metrics")
     stops_on_nan = any(type(c) is keras.callbacks.TerminateOnNaN for c in callbacks)
     # Written past Keras' __setattr__, which would count the loss tracker in the key as a metric.
     programs = vars(model).setdefault("_trainlab_programs", {})
@@ -166,20 +186,17 @@ def run_epochs(
     listed.on_train_begin()
     logs = None
     for epoch in range(model._initial_epoch or 0, epochs):
-        model.reset_metrics()
         listed.on_epoch_begin(epoch)
         order = tf.convert_to_tensor(data_order(program.images, epoch, shuffle, seed))
-        steps, last = program.run(train, order)
+        steps, last, logs = program.run(train, order)
         if program.stops_on_nan and not np.isfinite(last["loss"]):
             for callback in callbacks:
                 if type(callback) is keras.callbacks.TerminateOnNaN:
                     callback.on_batch_end(steps - 1, {"loss": float(last["loss"])})
-        logs = _results(model, program, last)
         if valid is not None and (epoch + 1) % validation_freq == 0:
             listed.on_test_begin()
-            model.reset_metrics()
-            _, last = programs[1].run(valid, tf.range(programs[1].images))
-            results = {name: float(v) for name, v in _results(model, programs[1], last).items()}
+            _, _, results = programs[1].run(valid, tf.range(programs[1].images))
+            results = {name: float(value) for name, value in results.items()}
             listed.on_test_end(results)
             logs.update({f"val_{name}": value for name, value in results.items()})
         listed.on_epoch_end(epoch, logs)
@@ -189,15 +206,3 @@ def run_epochs(
         model.optimizer.finalize_variable_values(model.trainable_weights)
     listed.on_train_end(logs)
     return model.history
-
-
-def _results(model, program, last):
-    results = model.get_metrics_result()
-    if program.keeps_logs and set(last) != set(results):
-        results = last  # a `compute_metrics` that returns more than the metrics hold
-    return dict(results)
-
-
-def _is_own(model, method):
-    """Whether a model replaces a method of `keras.Model`."""
-    return getattr(getattr(model, method), "__func__", None) is not getattr(keras.Model, method)
