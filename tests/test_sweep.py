@@ -157,6 +157,23 @@ def test_what_a_model_learns_between_two_sweeps_stays(data):
         np.testing.assert_array_equal(have.numpy(), want)
 
 
+def test_metrics_that_make_variables_late_are_swept(data, programs):
+    def with_late_metric():
+        model = build(0.0)
+        f1 = keras.metrics.F1Score(average="macro", name="f1")
+        model.compile("sgd", "categorical_crossentropy", metrics=[f1])
+        return model
+
+    x, y, x_valid, y_valid = data
+    one_hot = x, np.eye(2)[y], x_valid, np.eye(2)[y_valid]
+    runs = sweep(with_late_metric, one_hot, seeds=[3, 1])
+    assert len(programs) == 2
+    for row, seed in enumerate(runs.seeds):
+        _, history = alone(seed, one_hot, with_late_metric)
+        for name, values in history.history.items():
+            np.testing.assert_array_equal(runs.history[name][row], values)
+
+
 def test_global_random_numbers_are_not_shared(data, programs):
     class Noise(layers.Layer):
         def call(self, x, training=False):

@@ -113,16 +113,14 @@ def prepare(model, train, valid, batch_size):
 def _build_metrics(model, y, output):
     """Builds loss and metrics from shapes where that does, which spares Keras three traces.
 
-    Keras traces model, metrics and loss because any of them may make variables when it first sees
-    a tensor. Its own losses and the metrics that average do not.
+    Keras traces model, metrics and loss because a metric may make variables when it first sees a
+    tensor. Those that average do not.
     """
     if output is None or not isinstance(y, keras.KerasTensor) or not is_from_keras(model):
         return
-    if not isinstance(model.loss, str) and not is_from_keras(model.loss):
-        return
-    loss, metrics = model._compile_loss, model._compile_metrics
     output = keras.KerasTensor(output)
-    if not loss.built:
+    loss, metrics = model._compile_loss, model._compile_metrics
+    if loss is not None and not loss.built:
         loss.build(y, output)
     if metrics is not None and not metrics.built:
         metrics.build(y, output)
