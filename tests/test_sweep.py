@@ -122,6 +122,16 @@ def test_the_whole_sweep_decides_about_xla(data, programs, monkeypatch):
     assert [program.uses_xla for program in programs] == [False, True]
 
 
+def test_the_last_seeds_of_a_shared_program_do_not_earn_xla(data, programs, monkeypatch):
+    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 15)  # an epoch has 3 steps
+    template, used = Template(), []
+    for seeds in ([0, 1], [2, 3], [4], [5]):
+        sweep(lambda: build(0.0), data[:2], seeds=seeds, epochs=2, template=template)
+        used.append(programs[0].uses_xla)
+    assert used == [False, False, False, True]  # 0, 12, 24 and 30 steps done
+    assert len(programs) == 1
+
+
 def test_another_configuration_is_compiled_anew(data, programs):
     rates = iter([0.0, 0.5])
     runs = sweep(lambda: build(next(rates)), data, seeds=[0, 1], keep_models=True)

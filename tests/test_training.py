@@ -216,21 +216,21 @@ def test_second_fit_survives_a_new_global_seed(data):
 
 
 def test_repeated_short_fits_earn_xla_in_the_end(data, monkeypatch):
-    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 7)  # an epoch has 3 steps
+    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 4)  # an epoch has 3 steps
     model, used = build(), []
-    for _ in range(4):
+    for _ in range(5):
         fit(model, *data, verbose=0)
         used.append(vars(model)["_trainlab_programs"]["train"][1].uses_xla)
-    assert used == [False, False, True, True]
+    assert used == [False, False, False, True, True]
 
 
 def test_validation_earns_xla_after_three_times_as_many_steps(data, monkeypatch):
-    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 7)  # an epoch has 3 steps
+    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 4)  # an epoch has 3 steps
     model, used = build(), []
-    for _ in range(8):
+    for _ in range(10):
         fit(model, *data, validation_data=data, verbose=0)
         used.append([program.uses_xla for _, program in vars(model)["_trainlab_programs"].values()])
-    assert used == 2 * [[False, False]] + 4 * [[True, False]] + 2 * [[True, True]]
+    assert used == 3 * [[False, False]] + 5 * [[True, False]] + 2 * [[True, True]]
 
 
 def test_layer_that_xla_refuses_trains_without_it(data, monkeypatch):

@@ -57,7 +57,6 @@ class EpochProgram:
         self.keeps_logs = keeps_logs or stops_on_nan
         self.stops_on_nan = stops_on_nan
         self._compiles_metrics = _has_plain_metrics(model)
-        self.planned_steps = 0
         self._full_batches, self._left_over = divmod(self.images, batch_size)
         self.steps = self._full_batches + bool(self._left_over)
 
@@ -80,20 +79,22 @@ class EpochProgram:
         self.variables = self._step.graph.variables
         self._epochs = {}
         self._epochs_done = 0
-        self._xla_failed = False
+        self._xla_earned = self._xla_failed = False
 
     def plan(self, epochs, runs=1):
         """Chooses between XLA and TensorFlow's own kernels for what is to come.
 
         The choice depends on the model and on the number of steps alone, never on a clock, so that
-        two runs round alike.
+        two runs round alike. XLA has earned its compilation if as many steps are known to come as
+        it needs, or if twice as many were done: then more are likely to follow. It is kept.
 
         Args:
             epochs: Number of epochs about to be run.
-            runs: How often that many epochs are run in all, such as the seeds of a sweep.
+            runs: How often that many epochs are still to be run, such as the seeds of a sweep.
         """
-        epochs = max(self._epochs_done + epochs, epochs * runs)
-        self.planned_steps = max(self.planned_steps, epochs * self.steps)
+        share = 1 if self._trains else VALIDATION_SHARE
+        to_come, done = (share * n * self.steps for n in (epochs * runs, self._epochs_done))
+        self._xla_earned |= to_come >= XLA_BREAK_EVEN or done >= 2 * XLA_BREAK_EVEN
         self.uses_xla = not self._xla_failed and self._prefers_xla()
 
     def _prefers_xla(self):
@@ -103,8 +104,7 @@ class EpochProgram:
             return bool(self._model.jit_compile)
         if self._model.jit_compile:  # on a CPU only when asked for in `compile`
             return True
-        share = 1 if self._trains else VALIDATION_SHARE
-        if share * self.planned_steps < XLA_BREAK_EVEN:
+        if not self._xla_earned:
             return False
         return not any(slow in name for name in self._operations for slow in _SLOW_IN_XLA_ON_CPU)
 

@@ -235,7 +235,7 @@ def sweep(
                     verbose=0,
                     callbacks=callbacks,
                     template=template,
-                    runs=len(seeds),
+                    runs=len(seeds) - number,
                     announce=number == 0,
                     **arguments,
                 )
