@@ -325,7 +325,7 @@ def test_model_that_resets_its_metrics_itself_does_so_each_epoch(data):
     assert history.history["calls"] == [1.0, 2.0, 3.0]
 
 
-def test_metrics_hold_the_last_epoch_and_nothing_before(data):
+def test_metrics_of_the_model_are_those_of_the_last_epoch(data):
     model = net()()
     history = fit(model, *data[0], epochs=3, verbose=0)
     for name, values in history.history.items():
