@@ -5,6 +5,11 @@ CORES ?= all
 ONLY ?=
 # Not empty: TensorFlow brings CUDA along. Needs an NVIDIA driver, and a new .venv.
 GPU ?=
+# What a claim does that the run does not repeat: "stop" ends the build, "mark" builds the pages all
+# the same and marks the card, for a look at them on unusual hardware. Never publish these.
+DISAGREEMENTS ?= stop
+# Series of the record, such as main,avx2; all of the edition's if empty.
+SERIES ?=
 # "local", or the name of a Snakemake executor plugin such as slurm (see profiles/).
 EXECUTOR ?= local
 
@@ -19,9 +24,10 @@ export TF_NUM_INTRAOP_THREADS = 1
 export TF_NUM_INTEROP_THREADS = 1
 export OMP_NUM_THREADS = 1
 export TF_CPP_MIN_LOG_LEVEL = 3
+export TRAINLAB_DISAGREEMENTS = $(DISAGREEMENTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test bench colab serve lock clean
+.PHONY: help book test bench record colab serve lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-7s %s\n", $$1, $$2}'
@@ -41,7 +47,6 @@ book: $(READY) ## execute the chapters, check the claims, build the site (EDITIO
 	@$(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
 	  $(foreach broken,$(notdir $(wildcard $(BUILD)/broken/*.ipynb)),--prioritize $(BUILD)/executed/$(broken)) \
 	  $(if $(ONLY),-- $(BUILD)/reports/$(ONLY).json)
-	@$(if $(filter full,$(EDITION)),$(if $(ONLY),,$(BIN)/python -m trainlab.book.compare results/claims.json $(BUILD)/claims.json || true))
 
 test: $(READY) system-packages ## everything that CI checks
 	$(BIN)/ruff format --check .
@@ -53,6 +58,12 @@ test: $(READY) system-packages ## everything that CI checks
 bench: $(READY) ## measure against Keras and against the arithmetic; writes _build/bench.json
 	env -u TF_NUM_INTRAOP_THREADS -u TF_NUM_INTEROP_THREADS -u OMP_NUM_THREADS \
 		$(BIN)/python -m benchmarks
+
+# A chapter that was measured at this state is not measured again.
+record: $(READY) ## measure the record anew, after an experiment was changed (EDITION, ONLY)
+	@commit=$$($(BIN)/python -m trainlab.book.record begin) && \
+	  $(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) \
+	  --config edition=$(EDITION) commit=$$commit $(if $(ONLY),only=$(ONLY)) $(if $(SERIES),series=$(SERIES)) -- record
 
 colab: $(READY) ## run every chapter alone, with the packages that Colab has
 	$(BIN)/python -m trainlab.book.elsewhere colab $(ONLY)

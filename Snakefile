@@ -5,6 +5,7 @@
 # Everything is under _build/<edition>/. A chapter is executed again when its notebook, the package
 # that it imports, the data or the locked requirements are newer than what was executed.
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 
 from trainlab import datasets, editions
 from trainlab.book import processes
+from trainlab.record import series
 
 EDITION = editions.edition_named(config.get("edition", "quick"))
 BUILD = f"_build/{EDITION.name}"
@@ -32,7 +34,7 @@ CHAPTERS = [
 ]
 PACKAGE = [
     str(path)
-    for folder in ("", "exercises")
+    for folder in ("", "exercises", "record")
     for path in sorted(Path("src/trainlab", folder).glob("*"))
     if path.suffix in (".py", ".mplstyle") and not path.name.startswith("chapter_")
 ]
@@ -40,6 +42,7 @@ TOOLS = sorted(map(str, Path("src/trainlab/book").glob("*.py")))
 DATA = [str(datasets.subset_path())] if EDITION.images == "subset" else [
     str(path) for path in datasets.full_archives()
 ]
+EVIDENCE = sorted(map(str, Path("src/trainlab/record").glob("*.json")))
 SITE_SOURCES = [
     "_config.yml", "_toc.yml", "index.md", "references.bib", "pyproject.toml",
     *(str(path) for folder in ("pages", "assets", "results/versions") for path in sorted(Path(folder).rglob("*"))
@@ -74,6 +77,7 @@ rule execute:
         package=package_of,
         data=DATA,
         lock="requirements.txt",
+        evidence=EVIDENCE,
     output:
         notebook=f"{BUILD}/executed/{{chapter}}.ipynb",
         report=f"{BUILD}/reports/{{chapter}}.json",
@@ -115,3 +119,76 @@ rule site:
     localrule: True
     shell:
         "exec {sys.executable} -m trainlab.book.assemble {BUILD}"
+
+
+# The record (`make record`): every chapter under the seeds and the arithmetic of each series. The
+# rates that the main series chooses are what the others train with, so the record is written when
+# it is through, and again when they are.
+RECORD = f"_build/record/{EDITION.name}"
+RECORDED = [config["only"]] if config.get("only") else CHAPTERS
+SERIES = {each.name: each for each in series.of_edition(EDITION.name)}
+if config.get("series"):
+    SERIES = {name: SERIES[name] for name in str(config["series"]).split(",")}
+
+
+def environment_of(wildcards):
+    """The seeds and the arithmetic of a series, and in the main one where rates are noted."""
+    measured = SERIES[wildcards.series]
+    variables = {"TRAINLAB_SEEDS": " ".join(map(str, measured.seeds[EDITION.name]))}
+    if measured.name == "main":
+        variables["TRAINLAB_RECORD_NOTES"] = str(
+            Path(f"{RECORD}/main/{wildcards.chapter}.tunings").resolve()
+        )
+    return shlex.join(f"{name}={value}" for name, value in {**variables, **measured.environment}.items())
+
+
+rule measure:
+    input:
+        lambda wildcards: [] if wildcards.series == "main" else f"{RECORD}/.main",
+        notebook="chapters/{chapter}.ipynb",
+        package=package_of,
+        data=DATA,
+        lock="requirements.txt",
+    output:
+        notebook=f"{RECORD}/{{series}}/{{chapter}}.ipynb",
+        report=f"{RECORD}/{{series}}/{{chapter}}.json",
+        tunings=touch(f"{RECORD}/{{series}}/{{chapter}}.tunings"),
+        commit=f"{RECORD}/{{series}}/{{chapter}}.commit",
+    params:
+        environment=environment_of,
+        broken=f"{RECORD}/{{series}}/broken/{{chapter}}.ipynb",
+        limit=6 * CELL_LIMIT,
+    log:
+        f"{RECORD}/{{series}}/{{chapter}}.log",
+    threads: 1
+    resources:
+        mem_mb=3000,
+    shell:
+        "echo {config[commit]} > {output.commit}; rm -f {output.tunings}; "
+        "exec env --unset=TRAINLAB_DISAGREEMENTS {params.environment} "
+        "{sys.executable} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
+        "--report {output.report} --broken {params.broken} --log {log} --edition {EDITION.name} "
+        "--timeout {params.limit}"
+
+
+rule main_series:
+    input:
+        expand(f"{RECORD}/main/{{chapter}}.ipynb", chapter=RECORDED),
+    output:
+        touch(f"{RECORD}/.main"),
+    localrule: True
+    shell:
+        "{sys.executable} -m trainlab.book.record gather --edition {EDITION.name} "
+        "--folder {RECORD} --chapters {RECORDED}"
+
+
+rule record:
+    input:
+        f"{RECORD}/.main",
+        expand(f"{RECORD}/{{series}}/{{chapter}}.ipynb", series=SERIES, chapter=RECORDED),
+    output:
+        touch(f"{RECORD}/.whole"),
+    localrule: True
+    shell:
+        "{sys.executable} -m trainlab.book.record gather --edition {EDITION.name} "
+        "--folder {RECORD} --chapters {RECORDED}"

@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 __version__ = "0.1.0"
 
 __all__ = [
+    "arithmetic",
     "claim_card",
     "claims",
     "compiled_epoch",

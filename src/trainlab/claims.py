@@ -1,52 +1,64 @@
-"""Claims: empirical sentences that the build measures and checks.
+"""Claims: empirical sentences whose evidence is on record, and that every run measures again.
 
-Each function takes what a chapter measured, reaches a verdict by a criterion that is fixed
-beforehand and returns a `Claim`, which a notebook shows as a card. A verdict other than the
-expected one raises `ClaimFailed`, so that no page can say what the measurement does not.
+Each function takes what a chapter measured, looks the claim up in the record and returns a `Claim`,
+which a notebook shows as a card. The record decides the verdict; the run says whether it repeats
+the record. In the pipeline a run that does not raises `ClaimFailed`, so that no page is published
+whose own measurement contradicts it; in a reader's notebook the card says so in words.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from trainlab import claim_card, editions
+from trainlab import claim_card, editions, record
+from trainlab.record import agreement
+from trainlab.record.verdicts import VERDICTS, interval, judge, share_interval
 
-__all__ = [
-    "EXPECTATIONS", "MIME_TYPE", "VERDICTS", "Claim", "ClaimFailed", "bound", "contrast", "identity"
-]  # fmt: skip
+__all__ = ["MIME_TYPE", "VERDICTS", "Claim", "ClaimFailed", "bound", "contrast", "identity"]
 
 MIME_TYPE = "application/vnd.trainlab.claim+json"
-VERDICTS = ("supported", "refuted", "inconclusive")
-EXPECTATIONS = (*VERDICTS, "supported or inconclusive", "refuted or inconclusive")
-CONFIDENCE = 0.95
+
+# "stop" (set by the pipeline): a claim that a run does not repeat raises. "mark": the card says so.
+# Unset, in a reader's own notebook, it is as "mark".
+DISAGREEMENTS = "TRAINLAB_DISAGREEMENTS"
 
 
 class ClaimFailed(AssertionError):
-    """A claim's verdict is not the one that the text expects."""
+    """A run does not repeat what the record says of a claim."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim with everything that was measured for it.
+    """One claim: what the record says of it and what this run measured.
 
     Args:
         id: Chapter number, a dot and a name in kebab case, as "03.he-keeps-variance".
         kind: "identity", "bound" or "contrast".
         statement: The sentence that was checked.
-        criterion: What had to hold for the verdict "supported".
-        expected: The verdict that the text was written for, one of `EXPECTATIONS`.
-        verdict: "supported", "refuted" or "inconclusive".
-        n_seeds: Over how many seeds it was measured.
-        values: What was measured, by name; for bounds and contrasts by seed.
-        estimate: The measured quantity: the largest relative difference, the mean over seeds or
-            the mean difference over seeds.
-        ci_low, ci_high: Ends of the 95 % confidence interval of a mean; None for an identity.
+        criterion: What has to hold for the verdict "supported".
+        expected: The verdict that the text was written for, "" for a claim about time.
+        verdict: One of `VERDICTS`: that of the record of the full edition; this run's own for an
+            identity, for a claim about time and for a claim that no record holds yet.
+        n_seeds: Over how many seeds this run measured it.
+        values: What this run measured, by name; for bounds and contrasts by seed.
+        estimate: The quantity as this run measured it: the largest relative difference, the mean
+            over seeds, the mean difference over seeds, or the share of runs.
+        ci_low, ci_high: Ends of its 95 % confidence interval; None for an identity.
         unit: The estimate's unit, "" for a pure number.
+        record: What the record of the full edition says: `verdict`, `n_seeds`, `estimate`,
+            `ci_low`, `ci_high`, `fragile` (reasons) and `replication`; None if it has no such
+            claim with this criterion.
+        repeat: What this run was held against: the `edition` and its record's `n_seeds` and
+            `estimate`, the limits `low` and `high`, the `rule`, and whether so few seeds can `tell`
+            the claim from its opposite; None where there is nothing to hold it against.
+        agrees: Whether this run repeats the record; None where a run is not asked: no record, a
+            claim about time, or one that the record leaves open.
     """
 
     id: str
@@ -61,19 +73,22 @@ class Claim:
     ci_low: float | None
     ci_high: float | None
     unit: str
+    record: dict | None = field(default=None, repr=False)
+    repeat: dict | None = field(default=None, repr=False)
+    agrees: bool | None = None
 
-    def record(self) -> dict:
+    def as_json(self) -> dict:
         """Return the claim as plain JSON data."""
         return asdict(self)
 
     def __str__(self) -> str:
-        return claim_card.as_text(self.record())
+        return claim_card.as_text(self.as_json())
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         return {
             "text/plain": str(self),
-            "text/html": claim_card.as_html(self.record()),
-            MIME_TYPE: self.record(),
+            "text/html": claim_card.as_html(self.as_json()),
+            MIME_TYPE: self.as_json(),
         }
 
 
@@ -94,7 +109,7 @@ def identity(id, statement, ours, reference, rtol=1e-5, *, expected="supported")
         expected: The verdict that the text is written for.
 
     Raises:
-        ClaimFailed: The verdict is not the expected one.
+        ClaimFailed: In the pipeline, if the verdict is not the expected one.
         ValueError: Shapes or lengths differ, a value is not finite, or an argument is unknown.
     """
     pairs = list(zip(_arrays(ours), _arrays(reference), strict=False))
@@ -132,47 +147,80 @@ def identity(id, statement, ours, reference, rtol=1e-5, *, expected="supported")
 
 
 def bound(
-    id, statement, values, *, low=-math.inf, high=math.inf, unit="", expected="supported"
+    id,
+    statement,
+    values,
+    *,
+    low=-math.inf,
+    high=math.inf,
+    share=None,
+    grain=None,
+    unit="",
+    expected=None,
 ) -> Claim:
-    """Claim that one value a seed lies within bounds, for every seed.
+    """Claim that a quantity, measured once a seed, lies within bounds.
 
-    Supported when all values lie in [low, high], refuted when none does, otherwise inconclusive.
+    The claim is about its mean, or with `share` about how often a run lies within them. Supported
+    when the whole 95 % confidence interval does, refuted when none of it does, otherwise
+    inconclusive.
 
     Args:
         id: As "02.sigmoid-stays-near-chance".
         statement: The sentence to check; it holds no measured number.
-        values: Mapping from seed to value, or a sequence (seeds 0, 1, …). Ratios of time have
-            no seeds and are a sequence.
+        values: Mapping from seed to value, or a sequence (in the order of the edition's seeds).
+            Ratios of time have no seeds and are a sequence.
         low, high: The bounds, in the unit of the values; at least one is given.
-        unit: Unit of the values; one with the word "time" or "seconds" marks a claim about time.
-        expected: The verdict that the text is written for. A claim about time, whose verdict the
-            machine helps to decide, may leave one question open to it: "supported or
-            inconclusive" or "refuted or inconclusive".
+        share: In which share of the runs, at least, the value lies within the bounds, in (0, 1).
+            Ten of ten runs make it sure that at least 0.69 do.
+        grain: The smallest step between two values where it is not 1 for whole numbers, as 0.05 for
+            shares of 20: an interval of equal values is not narrower than that allows.
+        unit: Unit of the values; one with the word "time" or "seconds" marks a claim about time,
+            which belongs to the machine that measures it: it has no expected verdict.
+        expected: The verdict that the text is written for, "supported" if not given.
 
     Raises:
-        ClaimFailed: The verdict is not the expected one.
+        ClaimFailed: In the pipeline, if this run does not repeat the record.
         ValueError: No bound is given, a value is not finite, or an argument is unknown.
     """
     if low == -math.inf and high == math.inf:
         raise ValueError(f"{id}: a bound needs `low`, `high` or both.")
+    if share is not None and not 0 < share < 1:
+        raise ValueError(f"{id}: share={share!r} is not between 0 and 1, both excluded.")
     by_seed = _by_seed(id, "values", values)
     measured = np.array(list(by_seed.values()))
-    inside = (measured >= low) & (measured <= high)
-    timed = claim_card.is_timed(unit)
-    ci_low, ci_high = _mean_interval(measured)
+    is_timed = claim_card.is_timed(unit)
+    range_text = _range_text(low, high, unit)
+    if share is not None:
+        inside = int(np.sum((measured >= low) & (measured <= high)))
+        estimate, ends = inside / len(measured), share_interval(inside, len(measured))
+        verdict = judge(*ends, low=share)
+        criterion = f"95 % interval of the share of runs {range_text} is ≥ {share:g}"
+    else:
+        estimate, ends = float(measured.mean()), interval(measured, grain)
+        if ends[0] is None:
+            verdict = judge(estimate, estimate, low, high)
+            criterion = f"the value is {range_text}"
+        else:
+            verdict = judge(*ends, low, high)
+            criterion = f"95 % interval of the mean {range_text}"
     return _conclude(
         id=id,
         kind="bound",
         statement=statement,
-        criterion=f"every {'value' if timed else 'seed'} {_range_text(low, high, unit)}",
-        expected=expected,
-        verdict="supported" if inside.all() else "inconclusive" if inside.any() else "refuted",
+        criterion=criterion,
+        expected=expected if is_timed else expected or "supported",
+        verdict=verdict,
         n_seeds=len(measured),
-        values={"by_seed": by_seed, **_finite_bounds(low, high)},
-        estimate=float(measured.mean()),
-        ci_low=ci_low,
-        ci_high=ci_high,
-        unit=unit,
+        values={
+            "by_seed": by_seed,
+            **_finite_bounds(low, high),
+            **({} if share is None else {"share": share}),
+            **({} if grain is None else {"grain": grain}),
+        },
+        estimate=estimate,
+        ci_low=ends[0],
+        ci_high=ends[1],
+        unit=unit if share is None else "of the runs",
     )
 
 
@@ -184,6 +232,7 @@ def contrast(
     *,
     at_least=None,
     within=None,
+    grain=None,
     unit="",
     sides=("a", "b"),
     expected="supported",
@@ -191,22 +240,24 @@ def contrast(
     """Claim that `a` exceeds `b`, or that they hardly differ, paired by seed.
 
     The estimate is the mean of a - b over the seeds, with Student's 95 % confidence interval
-    (Student, 1908). Supported when the whole interval meets the criterion, refuted when none of
-    it does, otherwise inconclusive.
+    (Student, 1908). Supported when the whole interval meets the criterion; "weaker" when a exceeds
+    b, but the whole interval is short of `at_least`; refuted when none of it meets the criterion;
+    otherwise inconclusive.
 
     Args:
         id: As "03.he-beats-small-normal".
         statement: The sentence to check; it holds no measured number.
-        a, b: Mappings from seed to value with the same seeds, or sequences (seeds 0, 1, …).
+        a, b: Mappings from seed to value with the same seeds, or sequences (in the order of the
+            edition's seeds).
         at_least: The criterion a - b ≥ at_least, in the unit of the values.
         within: The criterion |a - b| ≤ within instead: the two do not differ by more.
+        grain: The smallest step between two differences where it is not 1 for whole numbers.
         unit: Unit of the values.
         sides: What `a` and `b` are called on the card.
         expected: The verdict that the text is written for.
 
     Raises:
-        ClaimFailed: The verdict is not the expected one. In the quick edition, whose seeds are
-            few, "inconclusive" is accepted too.
+        ClaimFailed: In the pipeline, if this run does not repeat the record.
         ValueError: The seeds differ or are fewer than 2, a value is not finite, not exactly one
             criterion is given, or an argument is unknown.
     """
@@ -223,13 +274,7 @@ def contrast(
         raise ValueError(f"{id}: a contrast needs at least 2 seeds, received {len(a)}.")
     difference = {seed: a[seed] - b[seed] for seed in a}
     measured = np.array(list(difference.values()))
-    ci_low, ci_high = _mean_interval(measured)
-    if low <= ci_low and ci_high <= high:
-        verdict = "supported"
-    elif ci_high < low or ci_low > high:
-        verdict = "refuted"
-    else:
-        verdict = "inconclusive"
+    ends = interval(measured, grain)
     return _conclude(
         id=id,
         kind="contrast",
@@ -239,7 +284,7 @@ def contrast(
             f"{_range_text(low, high, unit)}"
         ),
         expected=expected,
-        verdict=verdict,
+        verdict=judge(*ends, low, high, effect=within is None and at_least > 0),
         n_seeds=len(measured),
         values={
             "sides": list(sides),
@@ -247,37 +292,110 @@ def contrast(
             "b": b,
             "difference": difference,
             **_finite_bounds(low, high),
+            **({} if grain is None else {"grain": grain}),
         },
         estimate=float(measured.mean()),
-        ci_low=ci_low,
-        ci_high=ci_high,
+        ci_low=ends[0],
+        ci_high=ends[1],
         unit=unit,
     )
 
 
 def _conclude(**fields) -> Claim:
-    claim = Claim(**fields)
-    if not re.fullmatch(r"\d\d\.[a-z0-9]+(-[a-z0-9]+)*", claim.id):
+    claim = Claim(**_with_record(fields))
+    if claim.agrees is False and os.environ.get(DISAGREEMENTS) == "stop":
+        raise ClaimFailed(_explained(claim))
+    return claim
+
+
+def _with_record(fields: dict) -> dict:
+    """Return a claim's fields with its verdict on record and whether this run repeats it."""
+    id, expected = fields["id"], fields["expected"]
+    if not re.fullmatch(r"\d\d\.[a-z0-9]+(-[a-z0-9]+)*", id):
         raise ValueError(
-            f"Claim id {claim.id!r} is not of the form '03.he-keeps-variance': the chapter's "
+            f"Claim id {id!r} is not of the form '03.he-keeps-variance': the chapter's "
             "two digits, a dot, a name in kebab case."
         )
-    allowed = EXPECTATIONS if claim_card.is_timed(claim.unit) else VERDICTS
-    if claim.expected not in allowed:
-        raise ValueError(
-            f"{claim.id}: expected={claim.expected!r} is not one of {', '.join(allowed)}."
-        )
-    accepted = set(claim.expected.split(" or "))
-    if claim.kind == "contrast" and editions.current().name == "quick":
-        accepted.add("inconclusive")
-    if claim.verdict not in accepted:
-        raise ClaimFailed(
+    if claim_card.is_timed(fields["unit"]):
+        if expected is not None:
+            raise ValueError(
+                f"{id}: expected={expected!r} was given for a claim about time (its unit is "
+                f"{fields['unit']!r}). It belongs to the machine that measures it: leave "
+                "`expected` out."
+            )
+        return {**fields, "expected": ""}
+    if expected not in VERDICTS:
+        raise ValueError(f"{id}: expected={expected!r} is not one of {', '.join(VERDICTS)}.")
+    found = _entry(fields, "full")
+    if fields["kind"] == "identity":
+        kept = found and {"verdict": found["verdict"], "estimate": found["estimate"]}
+        return {**fields, "record": kept, "agrees": fields["verdict"] == expected}
+    own = _entry(fields, editions.current().name)
+    if found is not None:
+        names = ("verdict", "n_seeds", "estimate", "ci_low", "ci_high", "fragile")
+        kept = {name: found.get(name) for name in names}
+        kept["replication"] = found.get("replication", {}).get("result")
+        fields |= {"verdict": found["verdict"], "record": kept}
+    if found is None or own is None:
+        return fields
+    compared = agreement.repeat(own, _measured(fields))
+    fields["repeat"] = {
+        "edition": editions.current().name,
+        "n_seeds": len(own["seeds"]),
+        "estimate": own["estimate"],
+        "low": compared.low,
+        "high": compared.high,
+        "rule": compared.rule,
+        "tells": compared.tells,
+    }
+    fields["agrees"] = None if found["verdict"] == "inconclusive" else compared.agrees
+    return fields
+
+
+def _entry(fields: dict, edition: str) -> dict | None:
+    """Return what an edition's record holds of a claim, if its criterion is the same."""
+    if os.environ.get(record.NOTES):  # it is being measured anew
+        return None
+    entry = record.claim(fields["id"], edition)
+    same = entry is not None and all(
+        entry[name] == fields[name] for name in ("kind", "criterion", "unit")
+    )
+    return entry if same else None
+
+
+def _measured(fields: dict) -> dict[str, float]:
+    """Return what a run measured, in the form in which the record is compared."""
+    values = fields["values"]
+    entry = {"kind": fields["kind"], **values}
+    series = {"seeds": list(values.get("a") or values["by_seed"])}
+    if fields["kind"] == "contrast":
+        series["values"] = {side: list(values[side].values()) for side in ("a", "b")}
+    else:
+        series["values"] = {"by_seed": list(values["by_seed"].values())}
+    return agreement.by_seed(entry, series)
+
+
+def _explained(claim: Claim) -> str:
+    if claim.kind == "identity":
+        return (
             f"{claim}\n"
             f"  expected:  {claim.expected}, but it came out {claim.verdict}\n"
-            "  The text says what the measurement does not. Correct the text and `expected=`; "
-            "do not tune the experiment until it agrees."
+            "  An equation does not depend on seed or machine: the formula, the package or a "
+            "version of Keras has changed. Mend it, or correct the text and `expected=`."
         )
-    return claim
+    repeat, number = claim.repeat, claim_card.number
+    middle = "median" if repeat["rule"] == "median" else "mean"
+    return (
+        f"{claim}\n"
+        f"  This run does not repeat the record: over {claim_card.seeds(claim.as_json())} it "
+        f"measured {number(claim.estimate)}. The record of the {repeat['edition']} edition has "
+        f"{number(repeat['estimate'])} over {repeat['n_seeds']} seeds, from which a {middle} "
+        f"between {number(repeat['low'])} and {number(repeat['high'])} would repeat it.\n"
+        "  If the experiment was changed on purpose, commit it and measure its record anew: "
+        f"make record EDITION={repeat['edition']} ONLY=<chapter {claim.id[:2]}>. If nothing was "
+        "changed, this machine's arithmetic or versions are unlike all that were recorded: `make "
+        "book DISAGREEMENTS=mark` builds the pages and marks the cards that disagree."
+    )
 
 
 def _arrays(values) -> list[np.ndarray]:
@@ -292,7 +410,10 @@ def _arrays(values) -> list[np.ndarray]:
 
 def _by_seed(id, name, values) -> dict[str, float]:
     if not isinstance(values, Mapping):
-        values = dict(enumerate(values))
+        seeds = editions.current().seeds
+        values = list(values)
+        names = seeds if len(values) == len(seeds) else range(len(values))
+        values = dict(zip(names, values, strict=True))
     if not values:
         raise ValueError(f"{id}: {name!r} holds no values; give one a seed.")
     by_seed = {str(seed): float(value) for seed, value in values.items()}
@@ -303,17 +424,6 @@ def _by_seed(id, name, values) -> dict[str, float]:
                 "something that stays finite, such as the share of diverged runs."
             )
     return by_seed
-
-
-def _mean_interval(values) -> tuple[float | None, float | None]:
-    if len(values) < 2:
-        return None, None
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
-    from scipy import stats
-
-    interval = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
-    return float(interval.low), float(interval.high)
 
 
 def _finite_bounds(low, high) -> dict[str, float]:

@@ -8,7 +8,8 @@ import itertools
 import os
 import tempfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "fashion_mnist",
     "full_archives",
     "full_arrays",
+    "stratified_draw",
     "stratified_split",
     "subset_arrays",
     "subset_path",
@@ -99,6 +101,38 @@ class Images:
             standard(scaled.x_valid), self.y_valid,
             standard(scaled.x_test), self.y_test,
         )  # fmt: skip
+
+    def drawn(self, n_images: int, seed) -> Images:
+        """Return the same images with `n_images` for training, drawn anew for each seed.
+
+        As many of each class, in an order that the seed decides; validation and test images stay
+        as they are. What a seed measures then holds what other training images would have changed.
+
+        Args:
+            n_images: How many to draw; a multiple of the number of classes.
+            seed: An integer or a sequence of them; the same one draws the same images.
+
+        Raises:
+            ValueError: The images do not divide among the classes, or a class has too few.
+        """
+        rows = stratified_draw(self.y_train, n_images, seed)
+        return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows])
+
+    def draws(self, n_images: int) -> Callable[[int], tuple[np.ndarray, ...]]:
+        """Return the `data` of `trainlab.training.sweep` that trains each seed on its own draw.
+
+        Args:
+            n_images: How many images each seed draws, as for `drawn`.
+
+        Returns:
+            A function of the seed: `(x_train, y_train, x_valid, y_valid)`.
+        """
+
+        def of_seed(seed):
+            images = self.drawn(n_images, seed)
+            return images.x_train, images.y_train, images.x_valid, images.y_valid
+
+        return of_seed
 
 
 def fashion_mnist(images: str = "subset") -> Images:
@@ -269,6 +303,40 @@ def stratified_split(labels: np.ndarray, per_class: list[int]) -> list[np.ndarra
         rank[of_class] = np.arange(len(of_class))
     edges = np.cumsum([0, *per_class])
     return [np.flatnonzero((rank >= a) & (rank < b)) for a, b in itertools.pairwise(edges)]
+
+
+def stratified_draw(labels, n_images: int, seed) -> np.ndarray:
+    """Draw the rows of labelled images, equally many of each class, in random order.
+
+    Args:
+        labels: Labels of all images, of shape (images,).
+        n_images: How many to draw; a multiple of the number of classes.
+        seed: An integer or a sequence of them; the same one draws the same rows.
+
+    Returns:
+        Different row numbers, of shape (n_images,).
+
+    Raises:
+        ValueError: The images do not divide among the classes, or a class has too few.
+    """
+    classes = np.unique(labels)
+    each, left_over = divmod(n_images, len(classes))
+    if n_images < 1 or left_over:
+        raise ValueError(
+            f"n_images={n_images} cannot be divided equally among {len(classes)} classes; give a "
+            f"multiple of {len(classes)}."
+        )
+    rng = np.random.default_rng(seed)
+    rows = []
+    for label in classes:
+        of_class = np.flatnonzero(labels == label)
+        if len(of_class) < each:
+            raise ValueError(
+                f"Class {label} has {len(of_class)} images, but n_images={n_images} needs {each} "
+                "of each class; draw fewer."
+            )
+        rows.append(rng.choice(of_class, each, replace=False))
+    return rng.permutation(np.concatenate(rows))
 
 
 def subset_arrays(full_train, full_test) -> dict[str, np.ndarray]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from trainlab import models, training, tuning
 from trainlab.datasets import Images
-from trainlab.tuning import TUNING_SEED
+from trainlab.datasets import stratified_draw as draw
+from trainlab.tuning import TUNING_SEEDS
 
 __all__ = [
     "Runs", "Study", "best_rate", "draw", "error", "model_a", "only", "pairs", "pretrain", "runs",
@@ -81,40 +82,6 @@ def only(data: Images, classes: Sequence[int]) -> Images:
     return Images(*parts)
 
 
-def draw(labels, n_images: int, seed) -> np.ndarray:
-    """Draw the rows of a few labelled images, equally many of each class, in random order.
-
-    Args:
-        labels: Labels of all images, of shape (images,).
-        n_images: How many to draw; a multiple of the number of classes.
-        seed: An integer or a sequence of them; the same one draws the same rows.
-
-    Returns:
-        Different row numbers, of shape (n_images,).
-
-    Raises:
-        ValueError: The images do not divide among the classes, or a class has too few.
-    """
-    classes = np.unique(labels)
-    each, left_over = divmod(n_images, len(classes))
-    if n_images < 1 or left_over:
-        raise ValueError(
-            f"n_images={n_images} cannot be divided equally among {len(classes)} classes; give a "
-            f"multiple of {len(classes)}."
-        )
-    rng = np.random.default_rng(seed)
-    rows = []
-    for label in classes:
-        of_class = np.flatnonzero(labels == label)
-        if len(of_class) < each:
-            raise ValueError(
-                f"Class {label} has {len(of_class)} images, but n_images={n_images} needs {each} "
-                "of each class; draw fewer."
-            )
-        rows.append(rng.choice(of_class, each, replace=False))
-    return rng.permutation(np.concatenate(rows))
-
-
 def pairs(data: Images, n_pairs: int, seed):
     """Draw pairs of training images: half of one class each, half of two classes.
 
@@ -153,18 +120,18 @@ def error(model: keras.Model, x, y) -> float:
 
 
 def pretrain(build: Callable[[], keras.Model], data, seeds: Sequence[int], **fit_arguments) -> dict:
-    """Train one model a seed, and one for the seed that chooses learning rates.
+    """Train one model a seed, and one for each seed that chooses learning rates.
 
     Args:
         build: Returns a new compiled model, as for `trainlab.training.sweep`.
         data: `(x, y)`.
-        seeds: The seeds to report; `TUNING_SEED` is added.
+        seeds: The seeds to report; `TUNING_SEEDS` are added.
         **fit_arguments: As for `trainlab.training.sweep`.
 
     Returns:
         The trained models by seed.
     """
-    seeds = (*seeds, TUNING_SEED)
+    seeds = (*seeds, *TUNING_SEEDS)
     trained = training.sweep(build, data, seeds, keep_models=True, **fit_arguments)
     return dict(zip(seeds, trained.models, strict=True))
 
@@ -174,7 +141,7 @@ def model_a(data: Images, seeds: Sequence[int], *, epochs: int) -> dict:
 
     Args:
         data: The images of task A, labelled 0, 1, …
-        seeds: The seeds to report; `TUNING_SEED` is added.
+        seeds: The seeds to report; `TUNING_SEEDS` are added.
         epochs: Passes over the training images.
 
     Returns:
@@ -253,27 +220,33 @@ def runs(
     return Runs(errors, losses, weights)
 
 
-def best_rate(attempt: Callable[..., Runs], rates: Sequence[float], *, draws: int = 2) -> float:
-    """Return the learning rate with the lowest validation loss on a seed that is not reported.
+def best_rate(
+    attempt: Callable[..., Runs],
+    rates: Sequence[float],
+    *,
+    draws: int = 2,
+    label: str | None = None,
+) -> float:
+    """Return the learning rate with the lowest validation loss on seeds that are not reported.
+
+    The grid is widened until the best rate lies inside it, and a rate that the record holds for
+    the label is used without a search: see `trainlab.tuning.tuned_sweep`.
 
     Args:
         attempt: Trains as `runs` does; called with a rate and the keywords `seeds`, `draws` and
             `part`, which it hands on.
-        rates: The rates to try. A rate with a run that diverged counts as the worst.
-        draws: Over how many draws of labelled images the loss is averaged.
+        rates: The rates to begin with. A rate with a run that diverged counts as the worst.
+        draws: Over how many draws of labelled images a seed's loss is averaged.
+        label: Under which the record keeps the choice, as "06 scratch, 20 labels".
 
     Raises:
-        ValueError: There is no rate, or every rate diverged.
+        ValueError: There are no two rates, every rate diverged, or the best one stays at the edge.
     """
-    losses = [
-        attempt(rate, seeds=(TUNING_SEED,), draws=draws, part="valid").loss.mean() for rate in rates
-    ]
-    if not np.isfinite(losses).any():
-        raise ValueError(
-            f"No learning rate of {', '.join(map(str, rates)) or 'an empty list'} ended with a "
-            "finite loss; try smaller ones."
-        )
-    return rates[int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))]
+
+    def trial(rate):
+        return attempt(rate, seeds=TUNING_SEEDS, draws=draws, part="valid").loss.mean(axis=1)
+
+    return tuning.choose_rate(rates, trial, label=label, setting=f"{draws} draws")[0]
 
 
 def study(
@@ -285,12 +258,13 @@ def study(
     n_valid: int,
     n_test: int,
     rates: Sequence[float],
+    label: str | None = None,
     **fit_arguments,
 ) -> Study:
     """Train on a few images, drawn anew for each seed, at the best of a few learning rates.
 
-    The rate is chosen by `tuned_sweep`: on a seed that is not reported, by the validation loss at
-    the end, which holds the network's penalties, if it has any.
+    The rate is chosen by `tuned_sweep`: on seeds that are not reported, by the validation loss
+    without the network's penalties.
 
     Args:
         build: Returns a new compiled classifier for a learning rate.
@@ -298,7 +272,8 @@ def study(
         seeds: The seeds; seed s trains on the images of `draw(data.y_train, n_images, s)`.
         n_images: Training images of a seed, a multiple of the number of classes.
         n_valid, n_test: How many validation and test images are used, from the first on.
-        rates: The learning rates to try. A single one is taken as it is.
+        rates: The learning rates to begin with. A single one is taken as it is.
+        label: Under which the record keeps the choice, as "09 dropout, 500 images".
         **fit_arguments: `epochs`, `batch_size`, `callbacks`, … as for `trainlab.training.sweep`.
 
     Returns:
@@ -313,13 +288,9 @@ def study(
         return data.x_train[rows], data.y_train[rows], *valid
 
     fit_arguments["keep_models"] = True
-    if len(rates) == 1:
-        rate, trained = (
-            rates[0],
-            training.sweep(lambda: build(rates[0]), parts, seeds, **fit_arguments),
-        )
-    else:
-        rate, trained = tuning.tuned_sweep(build, parts, seeds, rates=rates, **fit_arguments)
+    rate, trained, _ = tuning.tuned_sweep(
+        build, parts, seeds, rates=rates, label=label, **fit_arguments
+    )
     train_loss, ends = [], []
     for seed, net in zip(seeds, trained.models, strict=True):
         x, y, *_ = parts(seed)

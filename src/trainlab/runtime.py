@@ -8,7 +8,7 @@ import os
 import platform
 import tempfile
 
-from trainlab import editions, plotting
+from trainlab import arithmetic, editions, plotting
 
 __all__ = ["describe", "quiet_start", "setup"]
 
@@ -49,7 +49,7 @@ def setup(edition: str = "quick", *, seed: int = 0) -> editions.Edition:
     operations deterministic, and gives figures the course's style in light and dark.
 
     Args:
-        edition: "quick" (the shipped subset, 3 seeds) or "full" (all images, 5 seeds).
+        edition: "quick" (the shipped subset, 3 seeds) or "full" (all images, 10 seeds).
         seed: The seed that everything outside a seeded experiment starts from.
 
     Returns:
@@ -92,7 +92,11 @@ def _announce(edition: editions.Edition, description: dict) -> None:
 
 
 def describe() -> dict:
-    """Return what this process runs on: `device`, `cores` and the `versions` that matter."""
+    """Return what this process runs on.
+
+    These are the `device`, the `processor`'s name, the number of `cores`, the `versions` that
+    matter, and the signature of the `arithmetic` (see `trainlab.arithmetic`).
+    """
     import trainlab
 
     gpus = [
@@ -101,6 +105,7 @@ def describe() -> dict:
     ]
     return {
         "device": ", ".join(gpus) or f"CPU ({platform.machine()})",
+        "processor": arithmetic.processor(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
@@ -112,4 +117,5 @@ def describe() -> dict:
             "matplotlib": matplotlib.__version__,
             "trainlab": trainlab.__version__,
         },
+        "arithmetic": arithmetic.signature(),
     }

@@ -17,7 +17,7 @@ import nbformat
 
 from trainlab import claim_card
 from trainlab.book import charts, contents, failures
-from trainlab.claims import EXPECTATIONS, VERDICTS
+from trainlab.claims import VERDICTS
 from trainlab.claims import MIME_TYPE as CLAIM_MIME_TYPE
 from trainlab.editions import MIME_TYPE as RUN_MIME_TYPE
 
@@ -47,7 +47,7 @@ _RECORD = {
         "kind": {"enum": ["identity", "bound", "contrast"]},
         "statement": {**_TEXT, "minLength": 1},
         "criterion": _TEXT,
-        "expected": {"enum": EXPECTATIONS},
+        "expected": {"enum": ["", *VERDICTS]},
         "verdict": {"enum": VERDICTS},
         "n_seeds": {"type": "integer", "minimum": 1},
         "values": {"type": "object"},

@@ -1,39 +1,93 @@
-"""Keep what the claims said in other versions: `python -m trainlab.book.versions`.
+"""Keep what was measured with other versions: `python -m trainlab.book.versions`.
 
-Takes the ledgers that `trainlab.book.elsewhere` wrote into `results/versions/`, one a set of
-versions, from which the site's page "Versions" is made.
+Takes the ledgers that `trainlab.book.elsewhere` wrote into `src/trainlab/record/versions/`, one a
+set of versions, without what the site's page "Versions" has no need of. That page says how much of
+them repeats the record, which is computed when it is made.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import sys
+from collections import Counter
 from html import escape
 from pathlib import Path
 
 import yaml
 
-from trainlab import claim_card
+from trainlab import claim_card, record
 from trainlab.book import compare, contents, elsewhere
+from trainlab.record import agreement
 
-__all__ = ["differences", "keep", "main", "page", "read"]
+__all__ = ["OUTCOMES", "as_text", "differences", "keep", "main", "outcome", "page", "read", "slim"]
 
-FOLDER = Path("results", "versions")
+# Beside the record, but not installed with it: only the page reads them.
+FOLDER = Path("src", "trainlab", "record", "versions")
 REASONS = Path("pages", "versions.yml")
+
+# What can be said of a claim in an environment; the last four need no reason.
+OUTCOMES = (
+    "equation fails", "not repeated", "not measured",
+    "equation holds", "repeated", "not asked", "not in the record", "before the record",
+)  # fmt: skip
+_IN_NEED_OF_A_REASON = OUTCOMES[:3]
 
 _NAMES = {"oldest": "Oldest", "colab": "Colab", "newest": "Newest"}
 _PACKAGES = {"python": "Python", "tensorflow": "TensorFlow", "keras": "Keras", "numpy": "NumPy"}
+_FIELDS = ("created", "device", "versions", "claims")
+
+
+def slim(ledger: dict) -> dict:
+    """Return of a ledger what the page needs: where it was measured, and each claim's values."""
+    claims = [
+        {
+            **{name: claim[name] for name in ("id", "chapter", "kind", "unit")},
+            **{name: _rounded(claim[name]) for name in ("estimate", "ci_low", "ci_high")},
+            "by_seed": {s: _rounded(value) for s, value in compare.by_seed(claim).items()},
+            "repeats": claim["agrees"],
+        }
+        for claim in ledger["claims"]
+    ]
+    return {**{name: ledger[name] for name in _FIELDS}, "claims": claims}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.7g}")
+
+
+def as_text(kept: dict) -> str:
+    """Return what is kept of a ledger as JSON with one line a claim."""
+    lines = [f'"{name}": {json.dumps(kept[name])}' for name in _FIELDS[:-1]]
+    claims = ",\n".join(json.dumps(claim, ensure_ascii=False) for claim in kept["claims"])
+    return "{\n" + ",\n".join([*lines, f'"claims": [\n{claims}\n]']) + "\n}\n"
 
 
 def read(root: Path) -> dict[str, dict]:
-    """Return the ledgers that are kept, by the name of their environment, the oldest first."""
-    folder = root / FOLDER
-    return {name: compare.read_ledger(folder / f"{name}.json") for name in elsewhere.ENVIRONMENTS}
+    """Return what is kept, by the name of the environment, the oldest first.
+
+    Raises:
+        ContentsError: A file is missing or damaged; the message says which and how to mend it.
+    """
+    found = {}
+    for name in elsewhere.ENVIRONMENTS:
+        path = FOLDER / f"{name}.json"
+        try:
+            kept = json.loads((root / path).read_text())
+            {claim["id"]: (claim["by_seed"], claim["repeats"]) for claim in kept["claims"]}
+            found[name] = {field: kept[field] for field in _FIELDS}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise contents.ContentsError(
+                f"{path} cannot be read ({type(error).__name__}: {error}). It holds what the "
+                f"chapters measured with the versions {name!r}. Restore it with `git checkout`, or "
+                "measure it anew with `make versions`."
+            ) from error
+    return found
 
 
 def keep(root: Path) -> list[Path]:
-    """Copy the ledgers of `_build/elsewhere/` into `results/versions/` and return their paths.
+    """Keep the ledgers of `_build/elsewhere/` in `FOLDER` and return their paths.
 
     Raises:
         ValueError: An environment was not run, or not with every chapter.
@@ -48,33 +102,66 @@ def keep(root: Path) -> list[Path]:
                 f"{name!r} has no claims of {', '.join(missing)}. Expected is a run of all "
                 f"chapters: python -m trainlab.book.elsewhere {name}"
             )
-        found[name] = ledger
+        found[name] = slim(ledger)
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     paths = [root / FOLDER / f"{name}.json" for name in found]
-    for path, ledger in zip(paths, found.values(), strict=True):
-        path.write_text(json.dumps(ledger, indent=1, ensure_ascii=False) + "\n")
+    for path, kept in zip(paths, found.values(), strict=True):
+        partial = path.with_suffix(".part")
+        partial.write_text(as_text(kept))
+        partial.replace(path)
     return paths
 
 
-def differences(ledgers: dict[str, dict]) -> dict[str, dict[str, str | None]]:
-    """Return the claims whose verdicts differ: by id, the verdict in each environment.
+def outcome(claim: dict, created: str) -> str:
+    """Return which of `OUTCOMES` a claim had, held against the record of the quick edition.
 
-    A claim that an environment did not measure has the verdict None there.
+    A run is not asked about time, nor about what the record leaves open.
+
+    Args:
+        claim: What is kept of it.
+        created: When it was measured, in ISO 8601.
     """
-    by_name = {
-        name: {claim["id"]: claim["verdict"] for claim in ledger["claims"]}
-        for name, ledger in ledgers.items()
-    }
-    ids = sorted({claim for verdicts in by_name.values() for claim in verdicts})
-    rows = {id: {name: by_name[name].get(id) for name in by_name} for id in ids}
-    return {id: row for id, row in rows.items() if len(set(row.values())) > 1}
+    if claim["kind"] == "identity":
+        return "equation holds" if claim["repeats"] else "equation fails"
+    quick, full = record.load("quick"), record.load("full")
+    if claim_card.is_timed(claim["unit"]) or quick is None:
+        return "not asked"
+    recorded = quick.chapters.get(claim["chapter"])
+    if recorded and created[:10] < recorded["measured"]:
+        return "before the record"
+    entry = quick.claims.get(claim["id"])
+    if entry is None or any(entry[name] != claim[name] for name in ("kind", "unit")):
+        return "not in the record"
+    if full and full.claims.get(claim["id"], entry)["verdict"] == "inconclusive":
+        return "not asked"
+    return "repeated" if agreement.repeat(entry, claim["by_seed"]).agrees else "not repeated"
+
+
+def differences(ledgers: dict[str, dict]) -> dict[str, dict[str, str]]:
+    """Return the claims that need a reason: by id, the outcome in each environment.
+
+    These are the claims that an environment does not repeat, the equations that fail in one, and
+    the claims that one did not measure although it ran their chapter.
+    """
+    chapters = {c["id"]: c["chapter"] for kept in ledgers.values() for c in kept["claims"]}
+    rows = {id: {} for id in sorted(chapters)}
+    for name, kept in ledgers.items():
+        claims = {claim["id"]: claim for claim in kept["claims"]}
+        ran = {claim["chapter"] for claim in kept["claims"]}
+        for id, chapter in chapters.items():
+            if id in claims:
+                rows[id][name] = outcome(claims[id], kept["created"])
+            elif chapter in ran:
+                rows[id][name] = "not measured"
+    return {id: row for id, row in rows.items() if set(row.values()) & set(_IN_NEED_OF_A_REASON)}
 
 
 def page(root: Path) -> str:
-    """Return the page "Versions" as MyST: versions × chapters × verdicts, and what differs.
+    """Return the page "Versions" as MyST: versions × chapters × outcomes, and what differs.
 
     Raises:
-        ContentsError: A difference has no reason in `pages/versions.yml`.
+        ContentsError: What is kept cannot be read, or a difference has no reason in
+            `pages/versions.yml`.
     """
     ledgers = read(root)
     reasons = yaml.safe_load((root / REASONS).read_text()) or {}
@@ -82,84 +169,126 @@ def page(root: Path) -> str:
     unexplained = sorted(set(differ) - set(reasons))
     if unexplained:
         raise contents.ContentsError(
-            f"{REASONS}: the verdicts of {', '.join(unexplained)} differ between versions. "
-            "Say why, under the claim's id."
+            f"{REASONS}: {', '.join(unexplained)}: an environment of other versions does not "
+            "repeat the record there, or did not measure it. Say why, under the claim's id."
         )
+    header = [_NAMES[name] for name in ledgers]
     lines = [
         "# Versions",
         "",
         "A course rots with the versions that it was written for. So each chapter is executed with "
         "the oldest versions that the course supports, with those that Colab has, and with the "
         "newest, each time alone in an empty folder, where its first cell has to fetch the course. "
-        "A claim whose verdict is not one that the text was written for stops the run.",
+        "What is measured there is held against the record of the quick edition.",
         "",
-        _table(["", *(_NAMES[name] for name in ledgers)], _environments(ledgers)),
+        _table(["", *header], _environments(ledgers)),
         "",
         "## What came out",
         "",
-        "Each cell counts the claims of the chapter (quick edition): supported, refuted and "
-        "inconclusive. All of them came out as the text says.",
+        "Each cell counts the equations that hold, and the claims that the run repeated or did not "
+        "repeat. A run is not asked about time, which belongs to the machine, nor about what the "
+        "record leaves open. Three seeds that repeat a claim cannot always tell it from its "
+        "opposite; the claim's card says so.",
+        *_caveats(ledgers),
         "",
-        _table(["Chapter", *(_NAMES[name] for name in ledgers)], _chapters(root, ledgers)),
+        _table(["Chapter", *header], _chapters(root, ledgers)),
         "",
         "## What differs",
         "",
     ]
     if not differ:
-        lines.append("Every claim has the same verdict in all of them.")
+        lines.append("Nothing: what was asked repeats the record with all versions.")
     else:
-        lines.append(
-            "A contrast of few seeds may be inconclusive in the quick edition, and a claim about "
-            "time may leave a question to the machine. Everything that differs is listed here."
-        )
+        lines.append("Every claim that is not repeated, or was not measured, is listed here.")
         rows = [
             [
                 f"{_link(ledgers, id)}<br>{escape(reasons[id])}",
-                *(_verdict(ledgers[name], id) for name in ledgers),
+                *(_result(ledgers[name], id, row.get(name)) for name in ledgers),
             ]
-            for id in differ
+            for id, row in differ.items()
         ]
-        lines += ["", _table(["Claim", *(_NAMES[name] for name in ledgers)], rows)]
+        lines += ["", _table(["Claim", *header], rows)]
     return "\n".join(lines) + "\n"
+
+
+def _caveats(ledgers: dict[str, dict]) -> list[str]:
+    """Return what has to be said where a run could not be held against the record."""
+    if record.load("quick") is None:
+        return ["", "The quick edition has no record yet, so that only equations are checked."]
+    found = {outcome(c, kept["created"]) for kept in ledgers.values() for c in kept["claims"]}
+    said = []
+    if "before the record" in found:
+        said += [
+            "",
+            "What was measured before the record is not held against it: those runs chose their "
+            "own learning rates.",
+        ]
+    if "not in the record" in found:
+        said += ["", "A claim that is not in the record has been reworded, renamed or removed."]
+    return said
 
 
 def _environments(ledgers: dict[str, dict]) -> list[list[str]]:
     rows = [
-        [label, *(escape(ledger["versions"][package]) for ledger in ledgers.values())]
+        [label, *(escape(kept["versions"][package]) for kept in ledgers.values())]
         for package, label in _PACKAGES.items()
     ]
-    return [*rows, ["Measured", *(ledger["created"][:10] for ledger in ledgers.values())]]
+    return [
+        *rows,
+        ["Device", *(escape(kept["device"]) for kept in ledgers.values())],
+        ["Measured", *(kept["created"][:10] for kept in ledgers.values())],
+    ]
 
 
 def _chapters(root: Path, ledgers: dict[str, dict]) -> list[list[str]]:
     rows = []
     for chapter in contents.chapters_in_toc(root):
         title = contents.title_of(root / "chapters" / f"{chapter}.ipynb")
-        cells = [
-            _unbroken(contents.verdicts([c for c in ledger["claims"] if c["chapter"] == chapter]))
-            for ledger in ledgers.values()
-        ]
+        cells = [_counts(chapter, kept) for kept in ledgers.values()]
         rows.append([f'<a href="../chapters/{chapter}.html">{escape(title)}</a>', *cells])
     return rows
 
 
-def _unbroken(counts: str) -> str:
-    """Return "1 supported, 2 refuted" as HTML that breaks between the counts only."""
-    return ", ".join(f"<span>{count}</span>" for count in counts.split(", "))
+def _counts(chapter: str, kept: dict) -> str:
+    """Return an environment's outcomes in a chapter as HTML that breaks between counts only."""
+    counts = Counter(
+        outcome(claim, kept["created"]) for claim in kept["claims"] if claim["chapter"] == chapter
+    )
+    if not counts:
+        return "not measured"
+    said = []
+    if equations := counts["equation holds"] + counts["equation fails"]:
+        said.append(f"<span>{counts['equation holds']} of {equations} equations</span>")
+    for name in ("repeated", "not repeated", "not asked", "not in the record"):
+        if counts[name]:
+            said.append(f"<span>{counts[name]} {name}</span>")
+    if older := counts["before the record"]:
+        day = datetime.date.fromisoformat(record.load("quick").chapters[chapter]["measured"])
+        said.append(f"<span>{older} measured before</span> the record of {day.day} {day:%B %Y}")
+    return ", ".join(said)
+
+
+def _claim(kept: dict, id: str) -> dict | None:
+    return next((claim for claim in kept["claims"] if claim["id"] == id), None)
 
 
 def _link(ledgers: dict[str, dict], id: str) -> str:
-    claims = (claim for ledger in ledgers.values() for claim in ledger["claims"])
-    chapter = next(claim["chapter"] for claim in claims if claim["id"] == id)
+    chapter = next(found["chapter"] for kept in ledgers.values() if (found := _claim(kept, id)))
     address = f"../chapters/{chapter}.html#{claim_card.anchor(id)}"
     return f'<a href="{address}"><code>{escape(id)}</code></a>'
 
 
-def _verdict(ledger: dict, id: str) -> str:
-    found = [claim for claim in ledger["claims"] if claim["id"] == id]
-    if not found:
+def _result(kept: dict, id: str, what: str | None) -> str:
+    """Return an outcome with what was measured, and with what would have repeated the record."""
+    claim = _claim(kept, id)
+    if claim is None:
         return "not measured"
-    return f"{claim_card.badge(found[0])}<br>{escape(claim_card.interval(found[0]))}"
+    text = f"{what}<br>{escape(claim_card.interval(claim))}"
+    if what == "not repeated":
+        held = agreement.repeat(record.claim(id, "quick"), claim["by_seed"])
+        low, high = claim_card.number(held.low), claim_card.number(held.high)
+        text += f"<br>the record takes {low} to {high}"
+    return text
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

@@ -1,0 +1,174 @@
+"""What a claim depends on: the cells that it builds upon, and a fingerprint of them.
+
+A fingerprint leaves out layout, comments and the verdicts that the text expects. It changes with
+everything else: the statement, the criterion and every step of the experiment.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import symtable
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+
+from trainlab.record.verdicts import VERDICTS
+
+__all__ = ["cells_for", "fingerprint", "lesson", "names_of", "sources"]
+
+_SKIPPED_TAGS = {"exercise", "solution", "quiz", "widget"}
+
+
+def lesson(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return a chapter's code cells, without exercises and quiz."""
+    return [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and not _SKIPPED_TAGS & set(cell.metadata.get("tags", []))
+    ]
+
+
+def sources(notebook: nbformat.NotebookNode | Path) -> list[str]:
+    """Return the sources of a chapter's lesson as plain Python."""
+    if isinstance(notebook, Path):
+        notebook = nbformat.read(notebook, as_version=4)
+    return [TransformerManager().transform_cell(cell.source) for cell in lesson(notebook)]
+
+
+class _OwnScopes(ast.NodeTransformer):
+    """Turn comprehensions into generators, whose variables no version of Python calls the cell's.
+
+    Since Python 3.12 symbol tables count those of other comprehensions among the names around them.
+    """
+
+    def visit_ListComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
+
+
+def _scopes(table) -> list:
+    return [table, *(scope for child in table.get_children() for scope in _scopes(child))]
+
+
+def _statements(body) -> Iterator[ast.stmt]:
+    """Yield statements in the order of their first execution, loops as a head and their body."""
+    for statement in body:
+        inner = []
+        if isinstance(statement, (ast.For, ast.If, ast.While, ast.With)):
+            inner = [*statement.body, *getattr(statement, "orelse", [])]
+            statement.body, statement.orelse = [ast.Pass()], []
+        yield statement
+        yield from _statements(inner)
+
+
+def names_of(source: str) -> tuple[set[str], set[str], set[str]]:
+    """Return the names that a cell needs from earlier ones, those it sets and those it changes.
+
+    It changes `model` where it assigns `model.x` or `model[0]`, or calls a method as a statement,
+    as in `model.compile(…)`.
+    """
+    needed, bound, changed = set(), set(), set()
+    for statement in _statements(_OwnScopes().visit(ast.parse(source)).body):
+        module, *inner = _scopes(symtable.symtable(ast.unparse(statement), "cell", "exec"))
+        read = {name.get_name() for name in module.get_symbols() if name.is_referenced()}
+        read |= {
+            name.get_name() for scope in inner for name in scope.get_symbols() if name.is_global()
+        }
+        needed |= read - bound
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                node = node.value.func
+            elif not isinstance(getattr(node, "ctx", None), ast.Store):
+                continue
+            while isinstance(node, (ast.Attribute, ast.Subscript)):
+                node = node.value
+                if isinstance(node, ast.Name):
+                    changed.add(node.id)
+        bound |= {
+            name.get_name()
+            for name in module.get_symbols()
+            if name.is_assigned() or name.is_imported()
+        }
+    return needed, bound, changed
+
+
+def _is_claim(node: ast.AST) -> bool:
+    """Return whether a node is a call such as `claims.bound(…)`."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "claims"
+    )
+
+
+def _makes(source: str, claim: str) -> bool:
+    """Return whether a cell makes a claim; one made in a loop has an f-string as its id."""
+    for node in ast.walk(ast.parse(source)):
+        if _is_claim(node) and node.args:
+            parts = getattr(node.args[0], "values", [node.args[0]])
+            pattern = "".join(
+                re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts
+            )
+            if re.fullmatch(pattern, claim):
+                return True
+    return False
+
+
+def cells_for(claim: str, sources: list[str]) -> list[int]:
+    """Return the numbers of the cells that make a claim, in order: its own and what it needs."""
+    found = [number for number, source in enumerate(sources) if _makes(source, claim)]
+    if len(found) != 1:
+        raise ValueError(f"{claim} stands in {len(found)} cells of its chapter; expected is one.")
+    modules = {
+        (alias.asname or alias.name).split(".")[0]
+        for node in ast.walk(ast.parse("\n".join(sources)))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    chosen, wanted = found, names_of(sources[found[0]])[0]
+    for number in range(found[0] - 1, -1, -1):
+        needed, bound, changed = names_of(sources[number])
+        if (bound | changed - modules) & wanted:
+            chosen = [number, *chosen]
+            wanted = wanted - bound | needed
+    return chosen
+
+
+def fingerprint(claim: str, sources: list[str]) -> str:
+    """Return 16 hexadecimal digits that change when what a claim depends on does.
+
+    Args:
+        claim: Its id.
+        sources: The sources of the chapter's lesson, as `sources` returns them.
+    """
+    trees = [_normal(ast.parse(sources[number])) for number in cells_for(claim, sources)]
+    return hashlib.sha256(repr(trees).encode()).hexdigest()[:16]
+
+
+def _normal(node):
+    """Return a syntax tree as nested tuples that every version of Python agrees in."""
+    if isinstance(node, list):
+        return tuple(_normal(item) for item in node)
+    if not isinstance(node, ast.AST):
+        return node
+    if isinstance(node, ast.Constant) and node.value in VERDICTS:
+        return "a verdict"
+    fields = []
+    for name, value in ast.iter_fields(node):
+        if name == "keywords" and _is_claim(node):
+            value = [keyword for keyword in value if keyword.arg != "expected"]
+        # Newer versions have more fields, empty where older ones have none.
+        if value not in (None, []) and name not in ("ctx", "type_ignores", "kind"):
+            fields.append((name, _normal(value)))
+    return type(node).__name__, tuple(fields)
