@@ -142,7 +142,7 @@ def _entry(claim: dict, fingerprint: str, notebook, notes: list[dict]) -> dict:
 def _series(claim: dict) -> dict:
     values = claim["values"]
     sides = ("a", "b") if claim["kind"] == "contrast" else ("by_seed",)
-    seeds = list(values[sides[0]])
+    seeds = sorted(values[sides[0]], key=lambda seed: (len(seed), seed))  # as numbers
     return {
         "seeds": [int(seed) if seed.isdecimal() else seed for seed in seeds],
         "values": {side: [values[side][seed] for seed in seeds] for side in sides},
