@@ -54,6 +54,11 @@ test: $(READY) system-packages ## everything that CI checks
 	$(MAKE) book
 	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env tests $(BUILD)/executed
 
+# Run executed chapters again: what they print must come out the same.
+.PHONY: nbval
+nbval: $(READY)
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env $(BUILD)/executed$(if $(ONLY),/$(ONLY).ipynb)
+
 # On all cores, as `fit` and `model.fit` find them in a reader's own notebook.
 bench: $(READY) ## measure against Keras and against the arithmetic; writes _build/bench.json
 	env -u TF_NUM_INTRAOP_THREADS -u TF_NUM_INTEROP_THREADS -u OMP_NUM_THREADS \
@@ -71,8 +76,8 @@ colab: $(READY) ## run every chapter alone, with the packages that Colab has
 # The ledgers from which the page "Versions" is made.
 .PHONY: versions
 versions: $(READY)
-	for name in oldest colab newest; do $(BIN)/python -m trainlab.book.elsewhere $$name || exit; done
-	$(BIN)/python -m trainlab.book.versions
+	failed=; for name in oldest colab newest; do $(BIN)/python -m trainlab.book.elsewhere $$name || failed=1; done; \
+	  $(BIN)/python -m trainlab.book.versions && test -z "$$failed"
 
 serve: $(READY) ## serve the built site on localhost
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(BUILD)/site 8000

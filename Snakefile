@@ -45,7 +45,7 @@ DATA = [str(datasets.subset_path())] if EDITION.images == "subset" else [
 EVIDENCE = sorted(map(str, Path("src/trainlab/record").glob("*.json")))
 SITE_SOURCES = [
     "_config.yml", "_toc.yml", "index.md", "references.bib", "pyproject.toml",
-    *(str(path) for folder in ("pages", "assets", "results/versions") for path in sorted(Path(folder).rglob("*"))
+    *(str(path) for folder in ("pages", "assets", "src/trainlab/record/versions") for path in sorted(Path(folder).rglob("*"))
       if path.is_file()),
 ]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from trainlab import claims, editions
 from trainlab.book import elsewhere, repository
 
 ROOT = Path(__file__).parents[1]
@@ -84,10 +85,108 @@ def test_variables_are_put_back(place, monkeypatch):
     assert os.environ["JUPYTER_PATH"] == "kept" and "GIT_CONFIG_COUNT" not in os.environ
 
 
-def test_run_of_some_chapters_keeps_the_claims_of_the_others(tmp_path):
-    claims = [{"id": f"{n}.a", "chapter": n, "verdict": "refuted"} for n in ("01", "02", "03")]
-    (tmp_path / "claims.json").write_text(json.dumps({"claims": claims}))
-    again = {"id": "02.a", "chapter": "02", "verdict": "supported"}
-    kept = elsewhere._with_others([again], tmp_path / "claims.json")
-    assert kept == [claims[0], again, claims[2]]
-    assert elsewhere._with_others([again], tmp_path / "none.json") == [again]
+def test_disagreement_is_only_a_card_there(place, monkeypatch):
+    monkeypatch.setenv("TRAINLAB_DISAGREEMENTS", "stop")
+    write(place, "import os; print(os.environ.get('TRAINLAB_DISAGREEMENTS'))")
+    (cell,) = place.run("01_tiny").cells
+    assert cell.outputs[0].text == "None\n"
+    assert os.environ["TRAINLAB_DISAGREEMENTS"] == "stop"
+
+
+RUN = {
+    "edition": "quick", "device": "CPU", "cores": 2, "versions": {"keras": "3.13.0"},
+}  # fmt: skip
+
+
+def equation(chapter, name, agrees=True):
+    """A claim that needs no record."""
+    made = claims.identity(f"{chapter[:2]}.{name}", "i", 1.0, 1.0).as_json()
+    return made | {"agrees": agrees}
+
+
+def finding(chapter, name, agrees):
+    made = claims.bound(f"{chapter[:2]}.{name}", "b", [1.0, 2.0], high=9).as_json()
+    return made | {"agrees": agrees}
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A function that runs the command on chapters whose claims are given.
+
+    It returns how the command ended and the ledger that it wrote.
+    """
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "_build" / "elsewhere" / "colab" / "claims.json"
+    path.parent.mkdir(parents=True)
+
+    def run_course(chapters, *named):
+        parts = [{"chapters": [{"file": f"chapters/{name}"} for name in chapters]}]
+        (tmp_path / "_toc.yml").write_text(json.dumps({"parts": parts}))
+
+        def executed(self, chapter):
+            if chapters[chapter] is None:
+                raise elsewhere.ElsewhereError(f"{chapter} does not run")
+            outputs = [(editions.MIME_TYPE, RUN)]
+            outputs += [(claims.MIME_TYPE, claim) for claim in chapters[chapter]]
+            cell = nbformat.v4.new_code_cell("")
+            cell.outputs = [
+                nbformat.v4.new_output("display_data", data={mime: data}) for mime, data in outputs
+            ]
+            return nbformat.v4.new_notebook(cells=[cell])
+
+        monkeypatch.setattr(elsewhere.Elsewhere, "make", lambda self: None)
+        monkeypatch.setattr(elsewhere.Elsewhere, "run", executed)
+        try:
+            elsewhere.main(["colab", *named])
+        except SystemExit as end:
+            return str(end.code), path.exists() and json.loads(path.read_text())
+        return "", json.loads(path.read_text())
+
+    return run_course
+
+
+def test_command_counts_what_each_chapter_repeats(course, capsys):
+    made = [equation("01", "e"), finding("01", "f", True), finding("01", "g", None)]
+    end, written = course({"01_one": made})
+    assert end == "" and [claim["id"] for claim in written["claims"]] == ["01.e", "01.f", "01.g"]
+    assert (
+        "✓ 01_one in 'colab': equations that hold: 1, claims that repeat the record: 1, "
+        "claims not asked: 1\n" in capsys.readouterr().out
+    )
+
+
+def test_command_fails_on_disagreements_and_names_them(course, capsys):
+    made = [equation("01", "e", agrees=False), finding("01", "f", False)]
+    end, written = course({"01_one": made, "02_two": [finding("02", "g", False)]})
+    assert end == "✗ 'colab': equation fails: 01.e; not repeated: 01.f, 02.g"
+    assert len(written["claims"]) == 3
+    said = capsys.readouterr().out
+    assert "✗ 01_one in 'colab':" in said and "; equation fails: 01.e; not repeated: 01.f" in said
+
+
+def test_command_names_a_chapter_that_fails_and_runs_the_others(course):
+    end, written = course({"01_one": None, "02_two": [finding("02", "g", True)]})
+    assert end == "✗ 'colab': 1 chapters failed: 01_one"
+    assert [claim["id"] for claim in written["claims"]] == ["02.g"]
+
+
+def test_run_of_some_chapters_keeps_the_claims_and_the_age_of_the_others(course, tmp_path):
+    chapters = {f"{n}_x": [equation(n, "e")] for n in ("01", "02", "03")}
+    path = tmp_path / "_build" / "elsewhere" / "colab" / "claims.json"
+    _, written = course(chapters)
+    path.write_text(json.dumps(written | {"created": "2026-01-01T00:00:00+00:00"}))
+    chapters["02_x"] = [equation("02", "other")]
+    _, written = course(chapters, "02_x")
+    assert [claim["id"] for claim in written["claims"]] == ["01.e", "02.other", "03.e"]
+    assert written["created"] == "2026-01-01T00:00:00+00:00"
+    _, written = course(chapters)
+    assert written["created"] > "2026-01-01T00:00:00+00:00"
+
+
+def test_unreadable_ledger_stops_a_run_of_some_chapters_before_it_begins(course, tmp_path):
+    path = tmp_path / "_build" / "elsewhere" / "colab" / "claims.json"
+    path.write_text(json.dumps({"claims": [{"id": "01.a"}]}))
+    with pytest.raises(SystemExit, match="is not a ledger"):
+        elsewhere.main(["colab", "02_x"])
+    end, _ = course({"01_x": [equation("01", "e")]})
+    assert end == ""

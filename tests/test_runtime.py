@@ -8,7 +8,7 @@ import sys
 import keras
 import pytest
 
-from trainlab import editions, runtime
+from trainlab import arithmetic, editions, runtime
 
 
 @pytest.mark.parametrize("name", ["tiny", "", "Quick"])
@@ -44,8 +44,14 @@ def test_edition_chooses_its_setting():
 
 def test_describe_names_device_cores_and_versions():
     found = runtime.describe()
-    assert found["cores"] >= 1 and found["device"]
+    assert found["cores"] >= 1 and found["device"] and found["processor"]
     assert found["versions"]["keras"] == keras.__version__
+
+
+def test_describe_names_the_arithmetic_of_this_process(monkeypatch):
+    before = runtime.describe()["arithmetic"]
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_max_isa=AVX2")
+    assert before != runtime.describe()["arithmetic"] == arithmetic.signature()
 
 
 def test_start_is_quiet():

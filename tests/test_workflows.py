@@ -52,3 +52,22 @@ def test_ci_has_a_job_for_each_chapter():
         ["sed", "-n", expression, ROOT / "_toc.yml"], capture_output=True, text=True, check=True
     )
     assert listed.stdout.split() == [path.stem for path in sorted(ROOT.glob("chapters/*.ipynb"))]
+
+
+def test_every_chapter_is_run_again_where_it_was_executed():
+    steps = dict(jobs_of(FOLDER / "ci.yml"))["chapter"]["steps"]
+    runs = [step["run"] for step in steps if "run" in step]
+    assert runs == ['make book ONLY="$CHAPTER"', 'make nbval ONLY="$CHAPTER"']
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_tests_see_the_commit_of_the_record(path):
+    for name, job in jobs_of(path):
+        if any(re.search(r"\bmake test\b", step.get("run", "")) for step in job["steps"]):
+            (checkout,) = [s for s in job["steps"] if "actions/checkout@" in s.get("uses", "")]
+            assert checkout["with"].get("fetch-depth") == 0, name
+
+
+def test_what_disagrees_is_never_published():
+    said = (FOLDER / "publish.yml").read_text()
+    assert "DISAGREEMENTS=stop" in said and "mark" not in said

@@ -28,6 +28,7 @@ __all__ = [
     "plotting",
     "progress",
     "quiz",
+    "record",
     "runtime",
     "schedules",
     "stopwatch",

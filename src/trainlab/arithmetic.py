@@ -1,8 +1,8 @@
 """What decides how numbers are rounded here: the processor, the versions and some settings.
 
-Two runs agree to the last digit only where all of it is the same. Elsewhere the order and the width
-of sums differ, and training magnifies that. So an executed notebook carries the `signature` of where
-it was executed, and `trainlab.book.replay` compares digits only under the same one.
+Two runs agree to the last digit only where all of it is the same. Elsewhere the order and the
+width of sums differ, and training magnifies that. So an executed notebook carries the `signature`
+of where it was executed, and `trainlab.book.replay` compares digits only under the same one.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 Each chapter lies alone in an empty folder, as one that was downloaded or opened in Colab, in an
 environment with other versions than the locked ones. Its own first cell has to fetch the course,
-from a clone that stands in for the repository's address, and may change no other package. What the
-claims said there goes to `_build/elsewhere/<name>/claims.json`, which `make compare` holds against
-the ledger of the book; a run of some chapters leaves the others' claims there as they are.
+from a clone that stands in for the repository's address, and may change no other package. A claim
+that does not repeat the record is a card there, as in a reader's notebook; the command names it and
+fails. What was measured goes to `_build/elsewhere/<name>/claims.json`, which `make compare` holds
+against the ledger of the book; a run of some chapters leaves the others' claims there as they are.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
+from trainlab import claims
 from trainlab.book import compare, contents, ledger, repository
 
 __all__ = ["ENVIRONMENTS", "Elsewhere", "ElsewhereError", "main"]
@@ -107,6 +109,7 @@ class Elsewhere:
         notebook = nbformat.read(shutil.copy2(source, folder), as_version=4)
         try:
             with mock.patch.dict(os.environ, self._variables()):
+                os.environ.pop(claims.DISAGREEMENTS, None)  # as in a reader's own notebook
                 NotebookClient(
                     notebook,
                     timeout=CELL_LIMIT,
@@ -147,46 +150,74 @@ def _run(*command, cwd=None) -> str:
     return finished.stdout
 
 
-def _with_others(claims: list[dict], path: Path) -> list[dict]:
-    """Return claims in the order of the chapters, those kept in a ledger for other chapters too."""
-    ran = {claim["chapter"] for claim in claims}
-    kept = compare.read_ledger(path)["claims"] if path.exists() else []
-    others = [claim for claim in kept if claim["chapter"] not in ran]
-    return sorted(claims + others, key=lambda claim: claim["chapter"])
+def _others(path: Path, chapters: list[str]) -> tuple[list[dict], str | None]:
+    """Return the claims that a ledger holds of other chapters, and when they were measured.
+
+    Raises:
+        ValueError: The ledger cannot be read.
+    """
+    kept = compare.read_ledger(path) if path.exists() else {"claims": []}
+    others = [claim for claim in kept["claims"] if claim["chapter"] not in chapters]
+    return others, kept["created"] if others else None
+
+
+def _disagreements(made: list[dict]) -> str:
+    """Return what was not repeated as text: "equation fails: 04.c; not repeated: 04.a, 04.b"."""
+    found = compare.unrepeated(made)
+    return "; ".join(f"{what}: {', '.join(found[what])}" for what in sorted(found))
+
+
+def _run_all(elsewhere: Elsewhere, chapters: list[str]) -> tuple[list[dict], list[dict], list[str]]:
+    """Run chapters, say how each went, and return their claims, their runs and which failed."""
+    made, runs, failed = [], [], []
+    for chapter in chapters:
+        try:
+            notebook = elsewhere.run(chapter)
+            own, run = ledger.claims_of(notebook, chapter), ledger.run_of(notebook, chapter)
+        except (ElsewhereError, ledger.LedgerError) as error:
+            failed.append(chapter)
+            print(f"✗ {error}", flush=True)
+            continue
+        made += own
+        runs.append(run)
+        said = f"{chapter} in {elsewhere.name!r}: {compare.summary(own)}"
+        disagreements = _disagreements(own)
+        print(f"✗ {said}; {disagreements}" if disagreements else f"✓ {said}", flush=True)
+    return made, runs, failed
 
 
 def main(arguments=None) -> None:
-    """Run chapters in one environment, write their claims, exit with 1 if a chapter fails."""
+    """Run chapters in one environment and write their claims.
+
+    Exit with 1 if a chapter fails, an equation does not hold or a claim does not repeat the record.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=ENVIRONMENTS)
     parser.add_argument("chapters", nargs="*", help="all by default")
     options = parser.parse_args(arguments)
     root = Path.cwd()
-    failed, claims, runs = [], [], []
+    elsewhere = Elsewhere(options.name, root)
+    path = elsewhere.folder / "claims.json"
     try:
-        elsewhere = Elsewhere(options.name, root)
+        # Before hours of running: what is there of other chapters has to be readable.
+        others, since = _others(path, options.chapters) if options.chapters else ([], None)
         elsewhere.make()
-        for chapter in options.chapters or contents.chapters_in_toc(root):
-            try:
-                notebook = elsewhere.run(chapter)
-            except ElsewhereError as error:
-                failed.append(chapter)
-                print(f"✗ {error}", flush=True)
-                continue
-            claims += ledger.claims_of(notebook, chapter)
-            runs.append(ledger.run_of(notebook, chapter))
-            print(f"✓ {chapter} in {options.name!r}: {len(claims)} claims so far", flush=True)
-    except ElsewhereError as error:
+        chapters = options.chapters or contents.chapters_in_toc(root)
+        made, runs, failed = _run_all(elsewhere, chapters)
+    except (ElsewhereError, ValueError) as error:
         sys.exit(f"✗ {error}")
     if runs:
-        created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        path = elsewhere.folder / "claims.json"
-        record = ledger.record_of(_with_others(claims, path), runs, created)
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        claims_of_all = sorted(made + others, key=lambda claim: claim["chapter"])
         partial = path.with_suffix(".part")
-        partial.write_text(json.dumps(record, indent=1) + "\n")
+        # With other chapters in it, the ledger is as old as they are.
+        kept = ledger.record_of(claims_of_all, runs, since or now)
+        partial.write_text(json.dumps(kept, indent=1) + "\n")
         partial.replace(path)
-    if failed:
-        sys.exit(f"✗ {len(failed)} chapters failed in {options.name!r}: {', '.join(failed)}")
+    problems = [f"{len(failed)} chapters failed: {', '.join(failed)}"] if failed else []
+    problems += filter(None, [_disagreements(made)])
+    if problems:
+        sys.exit(f"✗ {options.name!r}: {'; '.join(problems)}")
 
 
 if __name__ == "__main__":

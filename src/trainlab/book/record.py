@@ -23,7 +23,9 @@ from trainlab.book import contents, experiment, failures, ledger
 from trainlab.record import agreement, verdicts
 from trainlab.record.series import of_edition
 
-__all__ = ["MeasureError", "begin", "derive", "gather", "main", "moved", "write"]
+__all__ = [
+    "MeasureError", "begin", "derive", "gather", "main", "merged", "moved", "update", "write",
+]  # fmt: skip
 
 # What a measurement is made of; the record itself and its tests may change meanwhile.
 MEASURED = ["chapters", "src/trainlab", ":(exclude)src/trainlab/record/*.json"]

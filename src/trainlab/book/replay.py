@@ -13,24 +13,30 @@ import os
 import pytest
 from nbval.plugin import IPyNbCell
 
-from trainlab import arithmetic, claims, editions
+# Nothing here imports NumPy: it would read its number of threads before tests/conftest.py sets it.
+from trainlab import arithmetic, editions
 
 __all__ = ["pytest_itemcollected", "pytest_terminal_summary"]
 
 # With this property a cell's report says, from whichever worker, to which notebook it belongs.
 _ELSEWHERE = "executed elsewhere"
+# As in `trainlab.claims`.
+_DISAGREEMENTS = "TRAINLAB_DISAGREEMENTS"
 
 _signature_here = functools.cache(arithmetic.signature)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Turn the comparison off for a cell of a notebook that was executed elsewhere."""
-    if not isinstance(item, IPyNbCell) or _signature_of(item.parent.nb) in (None, _signature_here()):
+    if not isinstance(item, IPyNbCell):
+        return
+    executed_under = _signature_of(item.parent.nb)
+    if executed_under in (None, _signature_here()):
         return
     item.options["check"] = False
     item.user_properties.append((_ELSEWHERE, item.path.name))
     # Otherwise nothing at all would be checked. The kernels inherit it.
-    os.environ.setdefault(claims.DISAGREEMENTS, "stop")
+    os.environ.setdefault(_DISAGREEMENTS, "stop")
 
 
 def _signature_of(notebook) -> str | None:
