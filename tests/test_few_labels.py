@@ -1,12 +1,14 @@
 """Few labels: the same draws for both sides, fresh starts, honest errors."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 
-from trainlab import few_labels
+from trainlab import few_labels, record
 from trainlab.datasets import Images
-from trainlab.tuning import TUNING_SEED
+from trainlab.tuning import TUNING_SEEDS
 
 
 def task(n=60):
@@ -103,22 +105,52 @@ def test_runs_without_a_draw_raise():
 
 
 def attempt_with(losses):
+    """Return an attempt whose losses by rate are those of the three tuning seeds, in two draws."""
+
     def attempt(rate, *, seeds, draws, part):
-        assert (seeds, draws, part) == ((TUNING_SEED,), 2, "valid")
-        return few_labels.Runs(np.zeros((1, 2)), np.array([losses[rate]] * 2), {})
+        assert (seeds, draws, part) == (TUNING_SEEDS, 2, "valid")
+        of_seed = np.reshape(losses.get(rate, [9, 9, 9]), (3, 1))
+        of_rate = np.add(of_seed, [[-0.5, 0.5]])
+        return few_labels.Runs(np.zeros((3, 2)), of_rate, {})
 
     return attempt
 
 
-def test_best_rate_has_the_lowest_finite_loss():
-    losses = {0.1: 0.5, 0.3: 0.2, 1.0: np.nan}
+def test_best_rate_has_the_lowest_mean_of_the_finite_losses():
+    """The first seed alone would choose 0.1."""
+    losses = {0.1: [1, 4, 4], 0.3: [2, 2, 2], 1.0: [0, 0, np.nan]}
     assert few_labels.best_rate(attempt_with(losses), list(losses)) == 0.3
 
 
-@pytest.mark.parametrize(("rates", "message"), [([], "an empty list"), ([1.0], "No learning rate")])
-def test_no_rate_left_raises(rates, message):
+def test_best_rate_goes_on_beyond_the_rates_it_was_given():
+    losses = {0.1: [3] * 3, 1.0: [2] * 3, 10.0: [1] * 3, 100.0: [2] * 3}
+    assert few_labels.best_rate(attempt_with(losses), [0.1, 1.0]) == 10.0
+
+
+def test_best_rate_is_that_of_the_record(monkeypatch):
+    known = record.Tuning("00 few", "2 draws", 0.7, {})
+    monkeypatch.setattr(record, "tuning", {"00 few": known}.get)
+    losses = {0.1: [3] * 3, 0.3: [2] * 3, 1.0: [3] * 3}
+    attempt = attempt_with(losses)
+    assert few_labels.best_rate(attempt, list(losses), label="00 few") == 0.7
+    assert few_labels.best_rate(attempt, list(losses), label="00 other") == 0.3
+    monkeypatch.setattr(record, "tuning", lambda label: record.Tuning(label, "9 draws", 0.7, {}))
+    assert few_labels.best_rate(attempt, list(losses), label="00 few") == 0.3
+
+
+@pytest.mark.parametrize(
+    ("rates", "loss", "message"),
+    [
+        ([], 1, "at least two different positive rates"),
+        ([0.1, 1.0], np.inf, "Every learning rate of .* diverged"),
+    ],
+)
+def test_no_rate_left_raises(rates, loss, message):
+    def attempt(rate, *, seeds, draws, part):
+        return few_labels.Runs(np.zeros((3, 2)), np.full((3, 2), float(loss)), {})
+
     with pytest.raises(ValueError, match=message):
-        few_labels.best_rate(attempt_with({1.0: np.inf}), rates)
+        few_labels.best_rate(attempt, rates)
 
 
 def test_half_of_the_pairs_are_of_one_class():
@@ -132,10 +164,10 @@ def test_half_of_the_pairs_are_of_one_class():
     np.testing.assert_array_equal(*again)
 
 
-def test_pretrain_adds_the_seed_that_chooses_rates():
+def test_pretrain_adds_the_seeds_that_choose_rates():
     data = task()
     nets = few_labels.pretrain(net, (data.x_train, data.y_train), (0, 1), epochs=9)
-    assert list(nets) == [0, 1, TUNING_SEED]
+    assert list(nets) == [0, 1, *TUNING_SEEDS]
     assert few_labels.error(nets[0], data.x_test, data.y_test) < 30
 
 
@@ -143,6 +175,7 @@ def test_model_a_has_a_unit_for_each_class():
     y = np.arange(64) % 4
     x = np.eye(784, dtype="float32")[y]
     nets = few_labels.model_a(Images(x, y, x, y, x, y), (0,), epochs=1)
+    assert list(nets) == [0, *TUNING_SEEDS]
     assert nets[0].output_shape == (None, 4)
 
 
@@ -156,9 +189,8 @@ def test_study_measures_cross_entropies_without_penalty_and_dropout():
 
     data = task()
     study = few_labels.study(
-        build, data, (3, 5), n_images=20, n_valid=10, n_test=30, rates=(1e-9, 0.1), epochs=3
+        build, data, (3, 5), n_images=20, n_valid=10, n_test=30, rates=(0.1,), epochs=3
     )
-    assert study.rate == 0.1
     assert study.epochs.tolist() == [3, 3]
     for number, (seed, net) in enumerate(zip((3, 5), study.nets, strict=True)):
         rows = few_labels.draw(data.y_train, 20, seed)
@@ -183,6 +215,13 @@ def test_study_counts_the_epochs_of_runs_that_stop_early():
         callbacks=lambda: [stop],
     )  # fmt: skip
     assert study.epochs.tolist() == [2, 2]
+
+
+def test_study_is_noted_under_its_label(tmp_path, monkeypatch):
+    monkeypatch.setenv(record.NOTES, str(tmp_path / "notes"))
+    options = {"n_images": 20, "n_valid": 10, "n_test": 30, "epochs": 2}
+    few_labels.study(net, task(), (3,), rates=(1e-9, 0.1), label="00 few", **options)
+    assert json.loads((tmp_path / "notes").read_text())["label"] == "00 few"
 
 
 def test_study_takes_a_single_rate_as_it_is():

@@ -19,6 +19,8 @@ __all__ = ["TUNING_SEEDS", "Tuned", "choose_rate", "search", "tuned_sweep", "val
 # Not among the seeds of any edition or record, so that no run that is reported was used to choose.
 TUNING_SEEDS = (97, 98, 99)
 MAX_EXTENSIONS = 6
+# Mean losses that differ by less are level: a plateau has no best rate to look for.
+TIE = 1e-4
 
 _logger = logging.getLogger("trainlab")
 
@@ -151,6 +153,9 @@ def search(
 ) -> tuple[float, dict[float, tuple[float, ...]]]:
     """Return the rate with the lowest mean loss, widening the grid until it lies inside.
 
+    On a plateau no rate is the best: one inside the grid whose mean loss is level with the lowest,
+    to 1e-4, is taken.
+
     Args:
         rates: At least two rates to begin with.
         trial: Returns the losses of a rate, one a seed; one that is not finite says that the run
@@ -171,6 +176,9 @@ def search(
         means = np.array([np.mean(trials[rate]) for rate in grid])
         diverged = not np.isfinite(means).any()
         best = 0 if diverged else int(np.nanargmin(means))
+        inside = means[1:-1]
+        if np.isfinite(inside).any() and np.nanmin(inside) < np.nanmin(means) + TIE:
+            best = 1 + int(np.nanargmin(inside))
         if 0 < best < len(grid) - 1:
             return grid[best], {rate: trials[rate] for rate in grid}
         if extension < MAX_EXTENSIONS:
