@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import matplotlib
 import pytest
 
-from trainlab import editions
+from trainlab import editions, record
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,6 +31,17 @@ def quick_edition():
 @pytest.fixture
 def full_edition():
     return editions.use("full")
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """An empty folder from which the package reads its records; see `records.put`."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    monkeypatch.setattr(record, "FOLDER", folder)
+    record.load.cache_clear()
+    yield folder
+    record.load.cache_clear()
 
 
 @pytest.fixture(autouse=True)

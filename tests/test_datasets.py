@@ -308,3 +308,21 @@ def test_stratified_split_by_hand():
     assert first.tolist() == [0, 1] and second.tolist() == [2, 3, 4, 5]
     with pytest.raises(ValueError, match="Class 0 has 3 images"):
         datasets.stratified_split(labels, [2, 2])
+
+
+def test_each_seed_draws_its_own_training_images():
+    y = np.repeat(np.arange(4), 25)
+    x = np.arange(100)[:, None]
+    images = datasets.Images(x, y, x[:8], y[:8], x[:4], y[:4])
+    one, other = images.drawn(40, 1), images.drawn(40, 2)
+    assert np.bincount(one.y_train).tolist() == [10] * 4
+    np.testing.assert_array_equal(one.y_train, y[one.x_train[:, 0]])
+    assert set(one.x_train[:, 0]) != set(other.x_train[:, 0])
+    assert one.x_valid is images.x_valid and one.y_test is images.y_test
+
+    x_train, y_train, x_valid, _ = images.draws(40)(1)
+    np.testing.assert_array_equal(x_train, one.x_train)
+    np.testing.assert_array_equal(y_train, one.y_train)
+    assert x_valid is images.x_valid
+    with pytest.raises(ValueError, match="multiple of 4"):
+        images.draws(41)(1)

@@ -225,6 +225,22 @@ def test_chapter_reads_whole_without_scripts(chromium, address, chapter):
     context.close()
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_card_unfolds_and_leads_to_the_page_that_explains_it(chromium, address, scripts):
+    context = chromium.new_context(base_url=address, java_script_enabled=scripts, viewport=PHONE)
+    page = context.new_page()
+    page.goto(f"chapters/{site.CHAPTERS[0]}.html")
+    card = page.locator(".claim-card").first
+    criterion = card.get_by_text("Criterion", exact=True)
+    assert not criterion.is_visible()
+    card.locator("summary").click()
+    assert criterion.is_visible()
+    card.get_by_role("link", name="How to read this card").click()
+    page.wait_for_url(f"**{site.BASE}pages/evidence.html")
+    assert page.locator("article .claim-card").first.is_visible()
+    context.close()
+
+
 def test_ledger_is_filtered_by_keyboard_and_address(tab):
     tab.goto("pages/ledger.html")
     shown = tab.locator("table.ledger tbody tr:visible")

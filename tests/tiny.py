@@ -94,7 +94,6 @@ class Book:
         if pages is None:
             pages = [path.stem for path in sorted((ROOT / "pages").glob("*.md"))]
             pages += ["ledger", "run_report", "misconceptions", "versions"]
-            shutil.copytree(ROOT / "results" / "versions", folder / "results" / "versions")
         files = [f"chapters/{name}" for name in chapters] + [f"pages/{name}" for name in pages]
         toc = {"format": "jb-book", "root": "index"}
         toc["parts"] = [{"caption": "All", "chapters": [{"file": file} for file in files]}]

@@ -18,7 +18,8 @@ from importlib import metadata
 
 __all__ = [
     "Counts", "agreement", "anchor", "as_html", "as_text", "badge", "counts", "effect",
-    "guide_address", "interval", "is_timed", "marks", "measured", "number", "seeds", "this_run",
+    "guide_address", "has_seeds", "interval", "is_timed", "marks", "measured", "number", "seeds",
+    "this_run",
 ]  # fmt: skip
 
 _MARKS = {"supported": "✓", "weaker": "◐", "refuted": "✗", "inconclusive": "?"}
@@ -31,6 +32,8 @@ _COLOURS = {
 }
 # Below this a difference is what rounding leaves of nothing.
 _NOTHING = 1e-12
+# With a space at which no line breaks.
+_PERCENT = "\u00a0%"
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,11 @@ def is_timed(unit: str) -> bool:
     return re.search(r"\b(?:time|seconds?)\b", unit) is not None
 
 
+def has_seeds(claim: Mapping) -> bool:
+    """Return whether a claim is a finding: neither an equation nor a time."""
+    return claim["kind"] != "identity" and not is_timed(claim["unit"])
+
+
 def interval(claim: Mapping) -> str:
     """Return an estimate with its unit and interval, short: "0.4 nats [0.1, 0.7]".
 
@@ -113,7 +121,7 @@ def measured(claim: Mapping) -> str:
         return f"largest relative difference {number(claim['estimate'])} over {_compared(claim)}"
     if claim["kind"] == "contrast":
         sides = (
-            f"{name} {_with_unit(statistics.fmean(claim['values'][side].values()), claim['unit'])}"
+            f"{name} {_plain(statistics.fmean(claim['values'][side].values()), claim['unit'])}"
             for name, side in zip(claim["values"]["sides"], ("a", "b"), strict=True)
         )
         return f"{', '.join(sides)}; difference {interval(claim)}"
@@ -125,8 +133,8 @@ def measured(claim: Mapping) -> str:
     if len(set(values)) == 1:
         each = "in every turn" if is_timed(unit) else "for every seed"
         return f"{_with_unit(claim['estimate'], unit)} {each}"
-    ends = f"from {_with_unit(min(values), unit, short=True)} to {_with_unit(max(values), unit)}"
-    return f"{ends}, mean {_with_unit(claim['estimate'], unit, short=True)}"
+    ends = f"from {_plain(min(values), unit)} to {_with_unit(max(values), unit)}"
+    return f"{ends}, mean {_plain(claim['estimate'], unit)}"
 
 
 def seeds(claim: Mapping) -> str:
@@ -144,7 +152,7 @@ def effect(claim: Mapping) -> str:
     return "".join(_effect(claim))
 
 
-def this_run(claim: Mapping) -> str:
+def this_run(claim: Mapping, *, edition: bool = True) -> str:
     """Return what this run found, short: "1.21 nats over 3 seeds of the quick edition"."""
     if claim["kind"] == "identity":
         return measured(claim)
@@ -153,7 +161,7 @@ def this_run(claim: Mapping) -> str:
     repeat = claim.get("repeat")
     median = "median " if _by_median(claim) else ""
     text = f"{median}{_with_unit(_middle(claim), claim['unit'])} over {_seeds(claim['n_seeds'])}"
-    return f"{text} of the {repeat['edition']} edition" if repeat else text
+    return f"{text} of the {repeat['edition']} edition" if repeat and edition else text
 
 
 def agreement(claim: Mapping) -> str:
@@ -177,7 +185,7 @@ def agreement(claim: Mapping) -> str:
         return "too few seeds here to tell"
     if repeat["edition"] == "full":
         return "✓ repeats the record"
-    known = _with_unit(repeat["estimate"], claim["unit"], short=True)
+    known = _plain(repeat["estimate"], claim["unit"])
     return f"✓ repeats that edition’s record ({known})"
 
 
@@ -210,7 +218,7 @@ def as_text(claim: Mapping) -> str:
     """Return the card as plain text, for terminals and for readers of the raw output."""
     label = f"{_MARKS[claim['verdict']]} {claim['verdict'].upper()}  {claim['id']}"
     rows = [("criterion", claim["criterion"])]
-    if claim.get("record") and _has_seeds(claim):
+    if claim.get("record") and has_seeds(claim):
         rows.append(("record", effect(claim)))
     said = [this_run(claim), agreement(claim)]
     rows.append(("this run", " · ".join(filter(None, said))))
@@ -226,6 +234,7 @@ def as_text(claim: Mapping) -> str:
 def as_html(claim: Mapping) -> str:
     """Return the card as HTML with inline styles only."""
     lead, estimate, rest = map(escape, _effect(claim))
+    rest = rest.replace(" seed", "&nbsp;seed")
     rest = re.sub(r"\[.*?\]", r'<span style="white-space:nowrap">\g<0></span>', rest)
     colour = _COLOURS[claim["verdict"]]
     return (
@@ -242,10 +251,6 @@ def as_html(claim: Mapping) -> str:
     )
 
 
-def _has_seeds(claim: Mapping) -> bool:
-    return claim["kind"] != "identity" and not is_timed(claim["unit"])
-
-
 def _by_seed(claim: Mapping) -> dict[str, float]:
     values = claim["values"]
     return values["difference"] if claim["kind"] == "contrast" else values["by_seed"]
@@ -253,7 +258,7 @@ def _by_seed(claim: Mapping) -> dict[str, float]:
 
 def _decided(claim: Mapping) -> Mapping:
     """Return the claim with the numbers that its verdict rests on: the record's, if it has one."""
-    return {**claim, **claim["record"]} if claim.get("record") and _has_seeds(claim) else claim
+    return {**claim, **claim["record"]} if claim.get("record") and has_seeds(claim) else claim
 
 
 def _by_median(claim: Mapping) -> bool:
@@ -310,16 +315,18 @@ def _short(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
-def _with_unit(value: float, unit: str, *, short: bool = False) -> str:
-    """Return a number with its unit, a share as per cent; with `short`, without the words."""
-    if _percent(unit):
-        return f"{_short(100 * value)} %" + ("" if short else f" {unit}")
-    return _short(value) if short else f"{_short(value)} {unit}".strip()
+def _plain(value: float, unit: str) -> str:
+    """Return a number without its unit, a share as per cent."""
+    return f"{_short(100 * value)}{_PERCENT}" if _percent(unit) else _short(value)
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{_plain(value, unit)} {unit}".strip()
 
 
 def _estimate_and_interval(claim: Mapping) -> tuple[str, str]:
     """Return both as text, with the decimals that the interval's width makes sense of."""
-    factor, sign = (100, " %") if _percent(claim["unit"]) else (1, "")
+    factor, sign = (100, _PERCENT) if _percent(claim["unit"]) else (1, "")
     numbers = [claim["estimate"]]
     if claim["ci_low"] is not None:
         numbers += [claim["ci_low"], claim["ci_high"]]
@@ -381,17 +388,19 @@ def _expected(claim: Mapping) -> str:
     """Return what would repeat the record: "a mean from 1.1 to 1.4 nats"."""
     repeat, unit = claim["repeat"], claim["unit"]
     name = "a median" if _by_median(claim) else "a mean"
-    low, high = (_with_unit(repeat[end], unit, short=True) for end in ("low", "high"))
-    if low == high:
-        return f"{name} of {_with_unit(repeat['high'], unit)}"
-    return f"{name} from {low} to {_with_unit(repeat['high'], unit)}"
+    low, high = repeat["low"], repeat["high"]
+    if "share" in claim["values"]:
+        name, low, high = "a share", max(low, 0.0), min(high, 1.0)
+    if _plain(low, unit) == _plain(high, unit):
+        return f"{name} of {_with_unit(high, unit)}"
+    return f"{name} from {_plain(low, unit)} to {_with_unit(high, unit)}"
 
 
 def _run_line(claim: Mapping) -> str:
     said = re.sub("`(.+?)`", r"<code>\1</code>", escape(agreement(claim)))
     if is_timed(claim["unit"]):
         said = f"on this machine: {escape(measured(claim))}"
-    elif claim.get("record") and _has_seeds(claim):
+    elif claim.get("record") and has_seeds(claim):
         said = f"this run: {escape(this_run(claim))} · {said}"
     return f'<div style="font-size:.92em;margin:.2em 0">{said}</div>' if said else ""
 
@@ -407,7 +416,7 @@ def _rows(claim: Mapping) -> list[tuple[str, str]]:
     """Return all that a card keeps folded, by name."""
     rows = [("Criterion", claim["criterion"])]
     record, repeat = claim.get("record"), claim.get("repeat")
-    if not _has_seeds(claim):
+    if not has_seeds(claim):
         over = seeds(claim)
         return [*rows, ("This run", measured(claim) + (f"; {over}" if over else ""))]
     if record:
@@ -418,13 +427,13 @@ def _rows(claim: Mapping) -> list[tuple[str, str]]:
         if record.get("replication"):
             rows.append(("Other seeds", _AGAIN[record["replication"]]))
     rows.append(("This run", f"{measured(claim)}; {seeds(claim)}"))
-    if repeat:
+    if repeat and claim["agrees"] is not None:
         known = f"{_with_unit(repeat['estimate'], claim['unit'])} over {_seeds(repeat['n_seeds'])}"
         rows.append(
             (
                 "To repeat",
                 f"{_expected(claim)}; the record of the {repeat['edition']} edition has {known}"
-                + ("" if repeat["tells"] else ". Its opposite could look like that too"),
+                + ("" if repeat["tells"] else "; so few seeds cannot exclude the opposite"),
             )
         )
     scope = "these nets on Fashion-MNIST, where the chapter names no other images"
@@ -512,8 +521,7 @@ def _ticks(claim: Mapping, edges: Mapping, x, axis: int) -> str:
     """Return the criterion's edges and, for a contrast, zero, each with its number."""
     signs = {"low": "≥ ", "high": "≤ "} if len(edges) == 1 else {"low": "", "high": ""}
     ticks = [
-        (edge, signs[side] + _with_unit(edge, claim["unit"], short=True), "3 2")
-        for side, edge in edges.items()
+        (edge, signs[side] + _plain(edge, claim["unit"]), "3 2") for side, edge in edges.items()
     ]
     if claim["kind"] == "contrast" and 0 not in edges.values():
         ticks.append((0, "0", "none"))
@@ -526,7 +534,9 @@ def _ticks(claim: Mapping, edges: Mapping, x, axis: int) -> str:
         )
         if all(abs(place - other) > 40 for other in placed):
             placed.append(place)
-            parts.append(_text(min(max(place, 16), _WIDTH - 18), axis + 16, text, "middle"))
+            room = 3.5 * len(text)
+            middle = min(max(place, room), _WIDTH - room)
+            parts.append(_text(middle, axis + 16, text, "middle"))
     return "".join(parts)
 
 

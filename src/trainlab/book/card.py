@@ -8,13 +8,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Bezier
 
+from trainlab import claim_card
+
 __all__ = ["draw"]
 
-_COLOURS = {"supported": "#5fd38a", "refuted": "#ff9a52", "inconclusive": "#9aa4b0"}
+_COLOURS = {
+    "supported": "#5fd38a",
+    "weaker": "#6db3f2",
+    "refuted": "#ff9a52",
+    "inconclusive": "#9aa4b0",
+}
 
 
 def draw(claims: dict, path: Path) -> None:
-    """Write a PNG of 1200 × 630 pixels with the title and a dot for every claim's verdict."""
+    """Write a PNG of 1200 × 630 pixels with the title and a dot for every finding's verdict."""
     figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="#0f2630")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 1200), ylim=(0, 630), aspect="equal")
@@ -26,10 +33,9 @@ def draw(claims: dict, path: Path) -> None:
     axes.plot([131, 149, 140, 140, 131, 149], [524, 524, 524, 500, 500, 500], color="#ffc46b", lw=4)
     axes.text(80, 338, "Training Deep Networks,\nMeasured", color="white", size=48, weight="bold",
               va="center", linespacing=1.25)  # fmt: skip
-    axes.text(
-        80, 215, "Every empirical sentence is checked by the build.", color="#cfe3ea", size=26
-    )
-    for number, claim in enumerate(claims["claims"]):
+    axes.text(80, 215, "The record decides. Every build repeats it.", color="#cfe3ea", size=26)
+    findings = [claim for claim in claims["claims"] if claim_card.has_seeds(claim)]
+    for number, claim in enumerate(findings):
         column, row = number % 52, number // 52
         centre = (90 + 20 * column, 140 - 22 * row)
         axes.add_patch(Circle(centre, 7, color=_COLOURS[claim["verdict"]]))

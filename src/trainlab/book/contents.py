@@ -1,14 +1,13 @@
 """What pages say about the course as a whole: its map, where a chapter's numbers come from, myths.
 
-All of it is derived when the book is staged, from the chapters, `_toc.yml` and `claims.json`, so
-that a new chapter, or another verdict, appears everywhere by itself.
+All of it is derived when the book is staged, from the chapters, `_toc.yml`, `claims.json` and the
+record, so that a new chapter, or another verdict, appears everywhere by itself.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from collections import Counter
 from html import escape
 from pathlib import Path
 
@@ -16,12 +15,16 @@ import nbformat
 import yaml
 
 from trainlab import claim_card
+from trainlab.record import Record
 
 __all__ = [
     "ContentsError",
+    "by_verdict",
     "chapters_in_toc",
+    "counted",
     "course_map",
     "heading_of",
+    "headline",
     "misconceptions_page",
     "provenance",
     "title_of",
@@ -79,11 +82,50 @@ def _found_in(notebook: Path, **patterns: str) -> dict[str, str]:
     return found
 
 
+def counted(n: int, name: str) -> str:
+    """Return "1 equation", "2 equations"."""
+    return f"{n} {name}{'s' if n != 1 else ''}"
+
+
 def verdicts(claims: list[dict]) -> str:
-    """Return how many claims have each verdict: "18 supported, 1 refuted"."""
-    counts = Counter(claim["verdict"] for claim in claims)
-    order = ("supported", "refuted", "inconclusive")
-    return ", ".join(f"{counts[name]} {name}" for name in order if counts[name])
+    """Return what there is: "9 equations; 12 findings: 8 supported, 4 refuted; 2 timings"."""
+    found = claim_card.counts(claims)
+    findings = sum(found.findings.values())
+    parts = [counted(found.equations, "equation")] if found.equations else []
+    if findings:
+        parts.append(f"{counted(findings, 'finding')}: {by_verdict(found)}")
+    if found.timings:
+        parts.append(counted(found.timings, "timing"))
+    return "; ".join(parts) or "no claims"
+
+
+def by_verdict(found: claim_card.Counts) -> str:
+    """Return how many findings have each verdict: "8 supported, 4 refuted"."""
+    return ", ".join(f"{n} {verdict}" for verdict, n in found.findings.items() if n)
+
+
+def headline(record: Record | None) -> str:
+    """Return what is on record, for README and index: "111 equations checked, 134 findings …".
+
+    Args:
+        record: The record of the full edition, None if there is none yet.
+    """
+    if record is None:
+        return "not measured yet: `make record EDITION=full` does it"
+    found = claim_card.counts(record.claims.values())
+    total = sum(found.findings.values())
+    text = (
+        f"{counted(found.equations, 'equation')} checked, {counted(total, 'finding')} measured: "
+        f"{by_verdict(found)}"
+    )
+    again = [
+        entry["replication"]["result"]
+        for entry in record.claims.values()
+        if entry.get("replication")
+    ]
+    if again:
+        text += f"; {again.count('replicated')} of {len(again)} replicated with other seeds"
+    return text
 
 
 def provenance(claims: dict, chapter: str) -> str:
@@ -99,8 +141,7 @@ def provenance(claims: dict, chapter: str) -> str:
         f'<span>measured <time datetime="{day:%Y-%m-%d}">{day.day} {day:%B %Y}</time></span> '
         f"<span>{escape(claims['device'])}, {claims['cores']} cores</span> "
         f"<span>{tools}</span> "
-        f'<a href="../pages/ledger.html?chapter={chapter}#the-ledger">{len(own)} claims: '
-        f"{verdicts(own)}</a></p>"
+        f'<a href="../pages/ledger.html?chapter={chapter}#the-ledger">{verdicts(own)}</a></p>'
     )
 
 
@@ -125,7 +166,7 @@ def course_map(root: Path, claims: dict, report: dict) -> str:
             title = f'<a href="chapters/{name}.html">{escape(heading["title"])}</a>'
             facts = (
                 f"<p>{escape(heading['time'].capitalize())} to read, {minutes} min to run<br>"
-                f"{_dots(own)} {len(own)} claims: {verdicts(own)}</p>"
+                f"{_dots(own)} {verdicts(own)}</p>"
             )
             kind = "written"
         else:
@@ -139,7 +180,9 @@ def course_map(root: Path, claims: dict, report: dict) -> str:
 
 
 def _dots(claims: list[dict]) -> str:
-    dots = "".join(f'<i class="{claim["verdict"]}"></i>' for claim in claims)
+    """Return a dot of its verdict's colour for every finding."""
+    findings = claim_card.counts(claims).findings
+    dots = "".join(f'<i class="{verdict}"></i>' * n for verdict, n in findings.items())
     return f'<span class="dots" aria-hidden="true">{dots}</span>'
 
 
@@ -159,10 +202,11 @@ def misconceptions_page(root: Path, claims: dict) -> str:
         "",
         "# Misconceptions",
         "",
-        "Sentences that notes and courses repeat, and what holds instead. Each was measured: the "
-        "verdict is the one of this edition, and its link leads to the card with the numbers. "
-        "Note what a verdict belongs to: it judges the claim beside it, which states the sentence "
-        "itself where that could be measured, and what holds instead where it could not.",
+        "Sentences that notes and courses repeat, and what holds instead. Beneath each stand the "
+        "claims that speak to it, findings with what the record has and equations that were "
+        "checked; a link leads to the card with the numbers. Note what a verdict belongs to: it "
+        "judges the claim beside it, which states the sentence itself where that could be "
+        "measured, and what holds instead where it could not.",
     ]
     for chapter in chapters_in_toc(root):
         own = entries.get(chapter, [])
@@ -187,4 +231,8 @@ def misconceptions_page(root: Path, claims: dict) -> str:
 
 def _verdict_with_link(claim: dict) -> str:
     address = f"../chapters/{claim['chapter']}.html#{claim_card.anchor(claim['id'])}"
-    return f'{claim_card.badge(claim)} <a href="{address}">{escape(claim["statement"])}</a>'
+    basis = "equation" if claim["kind"] == "identity" else claim_card.effect(claim)
+    return (
+        f'{claim_card.badge(claim)} <a href="{address}">{escape(claim["statement"])}</a> '
+        f"<small>{escape(basis)}</small>"
+    )

@@ -11,7 +11,7 @@ __all__ = ["english_names", "link_terms"]
 PAGE = "pages/glossary"
 
 # Names of claims' kinds that are common words too: in a chapter "a bound" is seldom the claim.
-_COMMON_WORDS = {"bound", "contrast", "identity", "claim", "edition", "verdict"}
+_COMMON_WORDS = {"bound", "contrast", "identity", "claim", "edition", "record", "verdict"}
 _NOT_INSIDE = (nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.raw)
 
 

@@ -174,7 +174,9 @@ def noticeable(entry: Mapping, n: int) -> float:
     grain = verdicts.grain_of(values, entry.get("grain"))
     low, high = _limits(values, n, entry["rule"], grain, arithmetic_shift(entry))
     centre = values.mean()
-    return float(max(high - centre, centre - low) + 1.2816 * _spread(values, grain) / np.sqrt(n))
+    # 1.2816: the normal distribution's ninth decile. The record's own mean is uncertain, too.
+    error = _spread(values, grain) * np.sqrt(1 / n + 1 / len(values))
+    return float(max(high - centre, centre - low) + 1.2816 * error)
 
 
 def moved_seeds(entry: Mapping, measured: Mapping[str, float]) -> list[str]:
