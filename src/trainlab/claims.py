@@ -338,7 +338,7 @@ def _with_record(fields: dict) -> dict:
         fields |= {"verdict": found["verdict"], "record": kept}
     if found is None or own is None:
         return fields
-    compared = agreement.repeat(own, _measured(fields))
+    compared = agreement.repeat(own, agreement.measured(fields))
     fields["repeat"] = {
         "edition": editions.current().name,
         "n_seeds": len(own["seeds"]),
@@ -361,18 +361,6 @@ def _entry(fields: dict, edition: str) -> dict | None:
         entry[name] == fields[name] for name in ("kind", "criterion", "unit")
     )
     return entry if same else None
-
-
-def _measured(fields: dict) -> dict[str, float]:
-    """Return what a run measured, in the form in which the record is compared."""
-    values = fields["values"]
-    entry = {"kind": fields["kind"], **values}
-    series = {"seeds": list(values.get("a") or values["by_seed"])}
-    if fields["kind"] == "contrast":
-        series["values"] = {side: list(values[side].values()) for side in ("a", "b")}
-    else:
-        series["values"] = {"by_seed": list(values["by_seed"].values())}
-    return agreement.by_seed(entry, series)
 
 
 def _explained(claim: Claim) -> str:

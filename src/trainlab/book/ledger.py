@@ -285,7 +285,7 @@ def moved(claims: list[dict], runs: dict[str, dict]) -> Moved:
         entry = record.claim(claim["id"], run["edition"]) if claim["repeat"] else None
         if entry is None or not entry.get("arithmetic"):
             continue
-        measured = _by_seed(claim)
+        measured = agreement.measured(claim)
         if agreement.by_seed(entry).keys().isdisjoint(measured):
             continue
         same = _as_recorded(run, record.load(run["edition"]).chapters.get(claim["chapter"]))
@@ -304,16 +304,6 @@ def _as_recorded(run: dict, chapter: dict | None) -> bool:
     names = ("tensorflow", "keras", "numpy")
     same = all(run["versions"].get(name) == chapter["versions"].get(name) for name in names)
     return same and run["device"].startswith("CPU") == chapter["device"].startswith("CPU")
-
-
-def _by_seed(claim: dict) -> dict[str, float]:
-    """Return what a run measured, in the form in which the record has it."""
-    values = claim["values"]
-    if claim["kind"] == "contrast":
-        return values["difference"]
-    by_seed = values["by_seed"]
-    series = {"seeds": list(by_seed), "values": {"by_seed": list(by_seed.values())}}
-    return agreement.by_seed({"kind": "bound", **values}, series)
 
 
 def _refuse_moved(found: Moved, runs: dict[str, dict]) -> None:

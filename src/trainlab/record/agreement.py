@@ -19,7 +19,7 @@ from trainlab.record import verdicts
 
 __all__ = [
     "ALPHA", "RULES", "Repeat", "allowance", "arithmetic_shift", "by_seed", "false_alarms",
-    "moved_seeds", "noticeable", "repeat", "rule_for",
+    "measured", "moved_seeds", "noticeable", "repeat", "rule_for",
 ]  # fmt: skip
 
 # At 130 claims, one whole build in a thousand would raise a false alarm.
@@ -76,6 +76,22 @@ def by_seed(entry: Mapping, series: Mapping | None = None) -> dict[str, float]:
                 for value in numbers
             ]
     return dict(zip(map(str, measured["seeds"]), numbers, strict=True))
+
+
+def measured(claim: Mapping) -> dict[str, float]:
+    """Return what a claim of a run holds for each seed, as `by_seed` does for the record.
+
+    Args:
+        claim: A seeded claim as JSON data (`trainlab.claims.Claim.as_json`).
+    """
+    values = claim["values"]
+    if claim["kind"] == "contrast":
+        return dict(values["difference"])
+    series = {
+        "seeds": list(values["by_seed"]),
+        "values": {"by_seed": list(values["by_seed"].values())},
+    }
+    return by_seed({"kind": "bound", **values}, series)
 
 
 @functools.cache
