@@ -372,12 +372,12 @@ def _explained(claim: Claim) -> str:
             "version of Keras has changed. Mend it, or correct the text and `expected=`."
         )
     repeat, number = claim.repeat, claim_card.number
-    middle = "median" if repeat["rule"] == "median" else "mean"
+    what = {"median": "a median", "one": "one run at least"}.get(repeat["rule"], "a mean")
     return (
         f"{claim}\n"
         f"  This run does not repeat the record: over {claim_card.seeds(claim.as_json())} it "
         f"measured {number(claim.estimate)}. The record of the {repeat['edition']} edition has "
-        f"{number(repeat['estimate'])} over {repeat['n_seeds']} seeds, from which a {middle} "
+        f"{number(repeat['estimate'])} over {repeat['n_seeds']} seeds, from which {what} "
         f"between {number(repeat['low'])} and {number(repeat['high'])} would repeat it.\n"
         "  If the experiment was changed on purpose, commit it and measure its record anew: "
         f"make record EDITION={repeat['edition']} ONLY=<chapter {claim.id[:2]}>. If nothing was "

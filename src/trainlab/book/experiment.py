@@ -7,6 +7,7 @@ everything else: the statement, the criterion and every step of the experiment.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import re
 import symtable
@@ -71,6 +72,7 @@ def _statements(body) -> Iterator[ast.stmt]:
         yield from _statements(inner)
 
 
+@functools.cache
 def names_of(source: str) -> tuple[set[str], set[str], set[str]]:
     """Return the names that a cell needs from earlier ones, those it sets and those it changes.
 

@@ -29,9 +29,13 @@ ARITHMETIC_FACTOR = 4
 # Relative to the largest value: what sums of float32 differ by in another order.
 ROUNDING = 1e-5
 
+# The part of the way to its criterion that a claim without any spread may move.
+FLOOR = 0.1
+
 # What a run and the record are compared by: the mean; the median, where single runs lie far out;
-# the mean and the whole range of the record, where runs fall into clusters.
-RULES = ("mean", "median", "range")
+# the mean and the whole range of the record, where runs fall into clusters; and whether one run at
+# least is like those of the record, where more than a few lie far out.
+RULES = ("mean", "median", "range", "one")
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,9 @@ def _critical(degrees: int) -> float:
     return float(stats.t.ppf(1 - ALPHA / 2, degrees))
 
 
-def _spread(values: np.ndarray, grain: float) -> float:
-    return max(float(values.std(ddof=1)), grain / 2)
+# What follows takes one record's values, or those of many in the rows of an array.
+def _spread(values: np.ndarray, grain: float):
+    return np.maximum(values.std(axis=-1, ddof=1), grain / 2)
 
 
 def allowance(values: Sequence[float], n: int, *, grain: float = 0.0, shift: float = 0.0) -> float:
@@ -115,24 +120,44 @@ def allowance(values: Sequence[float], n: int, *, grain: float = 0.0, shift: flo
         shift: What other arithmetic has been seen to change.
     """
     values = np.asarray(values, float)
-    error = _spread(values, grain) * np.sqrt(1 / n + 1 / len(values))
-    rounding = ROUNDING * float(np.max(np.abs(values)))
-    return _critical(len(values) - 1) * error + shift + rounding
+    n_record = values.shape[-1]
+    error = _spread(values, grain) * np.sqrt(1 / n + 1 / n_record)
+    rounding = ROUNDING * np.max(np.abs(values), axis=-1)
+    return _critical(n_record - 1) * error + shift + rounding
 
 
-def _limits(values: np.ndarray, n: int, rule: str, grain: float, shift: float):
-    half = allowance(values, n, grain=grain, shift=shift)
-    centre = float(np.median(values) if rule == "median" else values.mean())
+def _limits(values: np.ndarray, n: int, rule: str, entry: Mapping):
+    """Return between what the run's centre, or for the rule "one" one of its runs, has to lie."""
+    every = np.array(list(by_seed(entry).values()))
+    grain = verdicts.grain_of(every, entry.get("grain"))
+    shift = arithmetic_shift(entry) + (0 if np.ptp(every) or grain else _floor(entry, every[0]))
+    half = allowance(values, 1 if rule == "one" else n, grain=grain, shift=shift)
+    centre = _centre(values, rule)
     low, high = centre - half, centre + half
     if rule == "range":
-        reach = float(np.ptp(values))
-        low, high = min(low, values.min() - reach), max(high, values.max() + reach)
+        reach = np.ptp(values, axis=-1)
+        low = np.minimum(low, values.min(axis=-1) - reach)
+        high = np.maximum(high, values.max(axis=-1) + reach)
     return low, high
 
 
-def _within(values: np.ndarray, limits: tuple[float, float], rule: str) -> bool:
-    centre = np.median(values) if rule == "median" else np.mean(values)
-    return bool(limits[0] <= centre <= limits[1])
+def _centre(values: np.ndarray, rule: str):
+    return np.median(values, axis=-1) if rule == "median" else values.mean(axis=-1)
+
+
+def _within(values: np.ndarray, limits, rule: str):
+    low, high = limits
+    if rule == "one":
+        low, high = np.expand_dims(low, -1), np.expand_dims(high, -1)
+        return np.any((low <= values) & (values <= high), axis=-1)
+    centre = _centre(values, rule)
+    return (low <= centre) & (centre <= high)
+
+
+def _floor(entry: Mapping, value: float) -> float:
+    """Return how far a value that no seed moves may lie from the record's for its rounding."""
+    edges = [entry[side] for side in ("low", "high") if entry.get(side) is not None]
+    return FLOOR * min(abs(value - edge) for edge in edges)
 
 
 def arithmetic_shift(entry: Mapping) -> float:
@@ -156,14 +181,13 @@ def repeat(entry: Mapping, measured: Mapping[str, float]) -> Repeat:
     values = np.array(list(by_seed(entry).values()))
     run = np.array(list(measured.values()))
     if len(values) < 2:
-        reach = ROUNDING * abs(values[0])
+        reach = max(ROUNDING * abs(values[0]), _floor(entry, values[0]))
         limits = values[0] - reach, values[0] + reach
-        return Repeat(_within(run, limits, "mean"), *limits, tells=True, rule="mean")
+        return Repeat(bool(_within(run, limits, "mean")), *limits, tells=True, rule="mean")
     rule = entry["rule"]
-    grain = verdicts.grain_of(values, entry.get("grain"))
-    limits = _limits(values, len(run), rule, grain, arithmetic_shift(entry))
+    limits = _limits(values, len(run), rule, entry)
     return Repeat(
-        agrees=_within(run, limits, rule),
+        agrees=bool(_within(run, limits, rule)),
         low=float(limits[0]),
         high=float(limits[1]),
         tells=_tells(entry, limits),
@@ -186,9 +210,9 @@ def noticeable(entry: Mapping, n: int) -> float:
     """Return the change of the true mean that a run of n seeds notices nine times in ten."""
     values = np.array(list(by_seed(entry).values()))
     if len(values) < 2:
-        return ROUNDING * abs(float(values[0]))
+        return max(ROUNDING * abs(float(values[0])), _floor(entry, values[0]))
     grain = verdicts.grain_of(values, entry.get("grain"))
-    low, high = _limits(values, n, entry["rule"], grain, arithmetic_shift(entry))
+    low, high = _limits(values, n, entry["rule"], entry)
     centre = values.mean()
     # 1.2816: the normal distribution's ninth decile. The record's own mean is uncertain, too.
     error = _spread(values, grain) * np.sqrt(1 / n + 1 / len(values))
@@ -222,13 +246,11 @@ def moved_seeds(entry: Mapping, measured: Mapping[str, float]) -> list[str]:
 def _alarmed(entry: Mapping, rule: str, drawn: Sequence[Sequence[int]]) -> np.ndarray:
     """Return for each draw of a record's runs whether the others would call it no repetition."""
     values = np.array(list(by_seed(entry).values()))
-    grain, shift = verdicts.grain_of(values, entry.get("grain")), arithmetic_shift(entry)
-    alarms = np.zeros(len(drawn), bool)
-    for number, positions in enumerate(drawn):
-        run, rest = values[list(positions)], np.delete(values, positions)
-        limits = _limits(rest, len(run), rule, grain, shift)
-        alarms[number] = not _within(run, limits, rule)
-    return alarms
+    is_rest = np.ones((len(drawn), len(values)), bool)
+    np.put_along_axis(is_rest, np.array(drawn), False, axis=1)
+    run = values[np.array(drawn)]
+    rest = np.broadcast_to(values, is_rest.shape)[is_rest].reshape(len(drawn), -1)
+    return ~_within(run, _limits(rest, run.shape[1], rule, entry), rule)
 
 
 def rule_for(entry: Mapping, n: int) -> str:

@@ -46,7 +46,8 @@ def grain_of(values: Sequence[float], grain: float | None = None) -> float:
     if grain is not None:
         return float(grain)
     values = np.asarray(values, float)
-    return 1.0 if np.any(values) and np.all(values == np.round(values)) else 0.0
+    whole = np.allclose(values, np.round(values), rtol=0, atol=1e-6)  # float32, times a hundred
+    return 1.0 if whole and np.any(np.round(values)) else 0.0
 
 
 def share_interval(inside: int, n: int) -> tuple[float, float]:
