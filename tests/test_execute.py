@@ -65,10 +65,11 @@ def test_raising_cell_is_named(run):
     _nothing_but_the_broken_one(run)
 
 
-def test_failed_claim_says_what_was_measured(run):
+def test_failed_claim_says_what_was_measured(run, monkeypatch):
+    monkeypatch.setenv("TRAINLAB_DISAGREEMENTS", "stop")
     with pytest.raises(execute.ChapterError) as failure:
-        run(tiny.claim_cell(NAME, high=0.5))
-    for part in ("04.stays-small", "from 1 to 1.5 units", "seeds 0, 1, 2", "≤ 0.5", "refuted"):
+        run(tiny.equation_cell(NAME, two=3))
+    for part in ("04.adds-up", "0.333", "≤ 1e−05", "refuted"):
         assert part in str(failure.value)
     _nothing_but_the_broken_one(run)
 
