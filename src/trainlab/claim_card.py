@@ -190,7 +190,12 @@ def agreement(claim: Mapping) -> str:
 
 
 def marks(claim: Mapping) -> list[str]:
-    """Return the words that qualify a verdict: "fragile", "open in replication", "reversed"."""
+    """Return the words that qualify a verdict.
+
+    They are "on this machine", "fragile", "open in replication" and "reversed".
+    """
+    if is_timed(claim["unit"]):
+        return ["on this machine"]
     record = claim.get("record") or {}
     again = record.get("replication")
     return [
