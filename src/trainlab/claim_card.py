@@ -392,7 +392,7 @@ def _settled(claim: Mapping) -> str:
 def _expected(claim: Mapping) -> str:
     """Return what would repeat the record: "a mean from 1.1 to 1.4 nats"."""
     repeat, unit = claim["repeat"], claim["unit"]
-    name = "a median" if _by_median(claim) else "a mean"
+    name = {"median": "a median", "one": "one run at least"}.get(repeat["rule"], "a mean")
     low, high = repeat["low"], repeat["high"]
     if "share" in claim["values"]:
         name, low, high = "a share", max(low, 0.0), min(high, 1.0)
