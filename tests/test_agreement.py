@@ -314,6 +314,13 @@ def test_run_of_few_seeds_cannot_tell_a_share():
     assert not agreement.repeat(entry, run([1.0] * 3)).tells
 
 
+@pytest.mark.parametrize("inside", [0, 16])
+def test_share_of_none_or_all_is_repeated_by_one_run_that_differs(inside):
+    # One of three other runs is the odd one out in 3 / 19 of all cases.
+    entry = bound([1.0] * inside + [3.0] * (16 - inside), low=0.0, high=2.0, share=0.9)
+    assert agreement.repeat(entry, run([1.0, 0.0, 0.0] if inside == 0 else [0.0, 1.0, 1.0])).agrees
+
+
 # Seed by seed
 
 

@@ -349,9 +349,12 @@ def test_without_the_editions_record_there_is_nothing_to_repeat(shelf):
     assert (claim.repeat, claim.agrees) == (None, None)
 
 
-@pytest.mark.parametrize(
-    "other", [{"at_least": 1.5}, {"within": 1}, {"unit": "nats"}, {"sides": ("A", "B")}]
-)
+def test_a_side_may_be_named_by_the_measurement(shelf):
+    records.put(shelf, "full", on_record(2.0, 10))
+    assert differ([0.5, 0.6, 0.7], at_least=1, sides=("runner-up", "B")).record["n_seeds"] == 10
+
+
+@pytest.mark.parametrize("other", [{"at_least": 1.5}, {"within": 1}, {"unit": "nats"}])
 def test_another_criterion_has_no_record(shelf, other):
     for edition, n in (("full", 10), ("quick", 16)):
         records.put(shelf, edition, on_record(2.0, n))

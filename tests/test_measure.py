@@ -403,7 +403,8 @@ def test_replication_decides_nothing_and_says_whether_it_came_out_again(
     shelf, first, again, result
 ):
     other = contrast(again, n=5, first=10, seed=1)
-    series = {name: other[name] for name in ("seeds", "values")}
+    # As it stands in a record whose criterion was another one.
+    series = {name: other[name] for name in ("seeds", "values")} | {"estimate": 99, "verdict": "?"}
     found = derived(contrast(first, n=10) | {"replication": series})
     assert found["replication"]["result"] == result
     assert found["replication"]["n_seeds"] == 5 and found["n_seeds"] == 10

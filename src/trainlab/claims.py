@@ -235,7 +235,7 @@ def contrast(
     grain=None,
     unit="",
     sides=("a", "b"),
-    expected="supported",
+    expected=None,
 ) -> Claim:
     """Claim that `a` exceeds `b`, or that they hardly differ, paired by seed.
 
@@ -254,7 +254,7 @@ def contrast(
         grain: The smallest step between two differences where it is not 1 for whole numbers.
         unit: Unit of the values.
         sides: What `a` and `b` are called on the card.
-        expected: The verdict that the text is written for.
+        expected: The verdict that the text is written for, "supported" if not given.
 
     Raises:
         ClaimFailed: In the pipeline, if this run does not repeat the record.
@@ -283,7 +283,7 @@ def contrast(
             f"95 % interval of the mean difference “{sides[0]} − {sides[1]}” "
             f"{_range_text(low, high, unit)}"
         ),
-        expected=expected,
+        expected=expected if claim_card.is_timed(unit) else expected or "supported",
         verdict=judge(*ends, low, high, effect=within is None and at_least > 0),
         n_seeds=len(measured),
         values={
@@ -357,10 +357,21 @@ def _entry(fields: dict, edition: str) -> dict | None:
     if os.environ.get(record.NOTES):  # it is being measured anew
         return None
     entry = record.claim(fields["id"], edition)
-    same = entry is not None and all(
-        entry[name] == fields[name] for name in ("kind", "criterion", "unit")
+    if entry is None:
+        return None
+    # Not the criterion's words: they name the sides, of which one may be found by measuring.
+    numbers = {name: fields["values"].get(name) for name in ("low", "high", "share", "rtol")}
+    same = all(entry[name] == fields[name] for name in ("kind", "unit")) and all(
+        _alike(entry.get(name), number) for name, number in numbers.items()
     )
     return entry if same else None
+
+
+def _alike(recorded: float | None, given: float | None) -> bool:
+    """Return whether two parts of a criterion are the same but for the record's rounding."""
+    if recorded is None or given is None:
+        return recorded is given
+    return math.isclose(recorded, given, rel_tol=1e-6)
 
 
 def _explained(claim: Claim) -> str:

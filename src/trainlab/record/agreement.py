@@ -129,7 +129,7 @@ def allowance(values: Sequence[float], n: int, *, grain: float = 0.0, shift: flo
 def _limits(values: np.ndarray, n: int, rule: str, entry: Mapping):
     """Return between what the run's centre, or for the rule "one" one of its runs, has to lie."""
     every = np.array(list(by_seed(entry).values()))
-    grain = verdicts.grain_of(every, entry.get("grain"))
+    grain = _grain(entry, every)
     shift = arithmetic_shift(entry) + (0 if np.ptp(every) or grain else _floor(entry, every[0]))
     half = allowance(values, 1 if rule == "one" else n, grain=grain, shift=shift)
     centre = _centre(values, rule)
@@ -152,6 +152,11 @@ def _within(values: np.ndarray, limits, rule: str):
         return np.any((low <= values) & (values <= high), axis=-1)
     centre = _centre(values, rule)
     return (low <= centre) & (centre <= high)
+
+
+def _grain(entry: Mapping, values: np.ndarray) -> float:
+    """Return the smallest step between values, 1 for a share: a run is inside it or it is not."""
+    return verdicts.grain_of(values, 1 if entry.get("share") is not None else entry.get("grain"))
 
 
 def _floor(entry: Mapping, value: float) -> float:
@@ -211,7 +216,7 @@ def noticeable(entry: Mapping, n: int) -> float:
     values = np.array(list(by_seed(entry).values()))
     if len(values) < 2:
         return max(ROUNDING * abs(float(values[0])), _floor(entry, values[0]))
-    grain = verdicts.grain_of(values, entry.get("grain"))
+    grain = _grain(entry, values)
     low, high = _limits(values, n, entry["rule"], entry)
     centre = values.mean()
     # 1.2816: the normal distribution's ninth decile. The record's own mean is uncertain, too.
