@@ -133,7 +133,7 @@ if config.get("series"):
 
 def environment_of(wildcards):
     """The seeds and the arithmetic of a series, and in the main one where rates are noted."""
-    measured = SERIES[wildcards.series]
+    measured = series.SERIES[wildcards.series]
     variables = {"TRAINLAB_SEEDS": " ".join(map(str, measured.seeds[EDITION.name]))}
     if measured.name == "main":
         variables["TRAINLAB_RECORD_NOTES"] = str(
