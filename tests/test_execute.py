@@ -1,5 +1,7 @@
 """One chapter executed: what is kept, what is cleaned, and every way to fail."""
 
+import json
+
 import nbformat
 import psutil
 import pytest
@@ -141,3 +143,15 @@ def test_success_clears_the_broken_one(run):
         run("1 / 0")
     run("1 / 1")
     assert run.executed.exists() and not run.broken.exists()
+
+
+def test_a_noted_search_names_the_cell_that_made_it(run, tmp_path, monkeypatch):
+    """By its execution count, through which the record knows which claims rest on the search."""
+    notes = tmp_path / "notes"
+    monkeypatch.setenv("TRAINLAB_RECORD_NOTES", str(notes))
+    run(
+        "x = 1", 'from trainlab import record\nrecord.note_tuning(record.Tuning("04 a", "", 1, {}))'
+    )
+    cells = nbformat.read(run.executed, as_version=4).cells
+    (count,) = [cell.execution_count for cell in cells if "note_tuning" in cell.source]
+    assert json.loads(notes.read_text())["cell"] == count

@@ -163,8 +163,11 @@ def note_tuning(found: Tuning) -> None:
 
 
 def _running_cell() -> int | None:
-    """Return the execution count of the notebook's cell that runs, None outside a notebook."""
+    """Return the execution count of the notebook's cell that runs, None outside a notebook.
+
+    The shell's own count is already the next cell's.
+    """
     from IPython import get_ipython
 
     shell = get_ipython()
-    return None if shell is None else shell.execution_count
+    return None if shell is None else len(shell.user_ns["In"]) - 1
