@@ -160,18 +160,19 @@ def _tunings_of(id: str, notebook, notes: list[dict]) -> list[str]:
 
 
 def _add_series(claims: dict, edition: str, folder: Path, chapter: str, sources: list[str]) -> None:
-    """Add what was measured with other seeds or other arithmetic, where the lesson was the same."""
+    """Add what other seeds or other arithmetic gave, where the claim's experiment was the same."""
     for series in of_edition(edition):
         path = folder / series.name / f"{chapter}.ipynb"
         if series.name == "main" or not path.exists():
             continue
         notebook, measured, _ = _executed(path, chapter)
-        if experiment.sources(notebook) != sources:  # from before the chapter was changed
-            continue
+        others = experiment.sources(notebook)
         for claim in measured:
-            entry = claims[claim["id"]]
-            if claim["kind"] == "identity" or entry.get("timed"):
+            id, entry = claim["id"], claims.get(claim["id"])
+            if entry is None or claim["kind"] == "identity" or entry.get("timed"):
                 continue
+            if experiment.fingerprint(id, others) != experiment.fingerprint(id, sources):
+                continue  # from before the chapter was changed
             if series.name == "replication":
                 entry["replication"] = _series(claim)
             else:
