@@ -30,6 +30,12 @@ def run(values, first=100):
     return {str(first + number): value for number, value in enumerate(values)}
 
 
+@pytest.fixture(autouse=True)
+def no_floor(monkeypatch):
+    """These claims lie far from their criteria; what is too small to matter has its own tests."""
+    monkeypatch.setattr(agreement, "FLOOR", 0)
+
+
 @pytest.fixture
 def alpha(monkeypatch):
     """Set the share of false alarms."""
@@ -110,12 +116,22 @@ def test_spread_of_equal_values_is_half_a_grain():
 
 
 @pytest.mark.parametrize(("n", "limits"), [(1, {"low": 3.1}), (16, {"low": -9.0, "high": 5.1})])
-def test_constant_may_move_a_tenth_of_the_way_to_its_edge(n, limits):
+def test_constant_may_move_a_part_of_the_way_to_its_edge(n, limits, monkeypatch):
+    monkeypatch.setattr(agreement, "FLOOR", 0.1)
     entry = bound([4.1] * n) | limits
     for value, agrees in ((4.1999, True), (4.0001, True), (4.2001, False), (3.9999, False)):
         found = agreement.repeat(entry, {"0": value})
         assert found.agrees is agrees and found.tells
     assert agreement.noticeable(entry, 3) == pytest.approx(0.1, abs=1e-4)
+
+
+def test_what_seeds_hardly_move_may_move_a_part_of_the_way_too(monkeypatch):
+    """The size of a file hangs on how many digits the names in it have."""
+    entry = bound([0.3220 + 1e-6 * (seed % 3) for seed in range(16)], high=0.35)
+    assert not agreement.repeat(entry, run([0.3222] * 3)).agrees
+    monkeypatch.setattr(agreement, "FLOOR", 0.02)
+    assert agreement.repeat(entry, run([0.3222] * 3)).agrees
+    assert not agreement.repeat(entry, run([0.3232] * 3)).agrees
 
 
 def test_constant_on_its_edge_is_repeated_up_to_rounding():

@@ -29,8 +29,9 @@ ARITHMETIC_FACTOR = 4
 # Relative to the largest value: what sums of float32 differ by in another order.
 ROUNDING = 1e-5
 
-# The part of the way to its criterion that a claim without any spread may move.
-FLOOR = 0.1
+# The part of the way to its criterion that every claim may move: less would matter to nobody, and
+# where seeds hardly differ, the size of a file say, the prediction interval is narrower than that.
+FLOOR = 0.02
 
 # What a run and the record are compared by: the mean; the median, where single runs lie far out;
 # the mean and the whole range of the record, where runs fall into clusters; and whether one run at
@@ -130,8 +131,9 @@ def _limits(values: np.ndarray, n: int, rule: str, entry: Mapping):
     """Return between what the run's centre, or for the rule "one" one of its runs, has to lie."""
     every = np.array(list(by_seed(entry).values()))
     grain = _grain(entry, every)
-    shift = arithmetic_shift(entry) + (0 if np.ptp(every) or grain else _floor(entry, every[0]))
+    shift = arithmetic_shift(entry)
     half = allowance(values, 1 if rule == "one" else n, grain=grain, shift=shift)
+    half = np.maximum(half, _floor(entry, every.mean()))
     centre = _centre(values, rule)
     low, high = centre - half, centre + half
     if rule == "range":
@@ -160,9 +162,15 @@ def _grain(entry: Mapping, values: np.ndarray) -> float:
 
 
 def _floor(entry: Mapping, value: float) -> float:
-    """Return how far a value that no seed moves may lie from the record's for its rounding."""
-    edges = [entry[side] for side in ("low", "high") if entry.get(side) is not None]
-    return FLOOR * min(abs(value - edge) for edge in edges)
+    """Return the change that is too small to matter to a claim."""
+    return FLOOR * min(abs(value - edge) for edge in _edges(entry))
+
+
+def _edges(entry: Mapping) -> list[float]:
+    """Return where the criterion of a claim ends, in the unit of what `by_seed` gives."""
+    if entry.get("share") is not None:
+        return [entry["share"]]
+    return [entry[side] for side in ("low", "high") if entry.get(side) is not None]
 
 
 def arithmetic_shift(entry: Mapping) -> float:
@@ -202,12 +210,9 @@ def repeat(entry: Mapping, measured: Mapping[str, float]) -> Repeat:
 
 def _tells(entry: Mapping, limits: tuple[float, float]) -> bool:
     """Return whether a run at the border of the claim's opposite would be noticed."""
-    if entry.get("share") is not None:
-        edges = [entry["share"]]
-    else:
-        edges = [entry[side] for side in ("low", "high") if entry.get(side) is not None]
-        if entry["kind"] == "contrast" and entry.get("high") is None and entry["low"] > 0:
-            edges = [0.0] if entry["verdict"] in ("supported", "weaker") else edges
+    edges = _edges(entry)
+    if entry["kind"] == "contrast" and entry.get("high") is None and entry["low"] > 0:
+        edges = [0.0] if entry["verdict"] in ("supported", "weaker") else edges
     return not any(limits[0] <= edge <= limits[1] for edge in edges)
 
 
