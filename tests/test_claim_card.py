@@ -120,7 +120,9 @@ def test_full_edition_names_no_other_record(shelf, full_edition):
 def test_without_a_record_the_card_is_this_runs_and_says_how_to_measure_one():
     page = read(contrast([2.0, 2.1, 1.9]))
     assert "He − Glorot: 2.00 nats [1.75, 2.25] · 3 seeds of this run" in page.shown
-    assert "no record yet: make record ONLY=03_… measures it" in page.shown
+    assert (
+        "not on record as it stands: make record EDITION=full ONLY=03_… measures it" in page.shown
+    )
 
 
 def test_without_the_editions_record_the_verdict_is_there_and_the_run_is_not_asked(shelf):

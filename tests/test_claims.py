@@ -513,3 +513,43 @@ def test_as_json_is_what_the_contract_says(recorded):
     ):
         shown = json.loads(json.dumps(claim.as_json(), allow_nan=False))
         assert set(shown) == fields and shown["verdict"] in claims.VERDICTS
+
+
+@pytest.mark.parametrize("change", [{"at_least": 1.5}, {"statement": "B exceeds A."}])
+def test_the_pipeline_refuses_a_claim_that_was_changed_after_it_was_measured(
+    shelf, monkeypatch, change
+):
+    monkeypatch.delenv("TRAINLAB_RECORD_NOTES", raising=False)
+    records.put(shelf, "full", on_record(2.0, 10))
+    known = record.load("full").claims
+    (id,) = known
+    given = {"statement": known[id]["statement"], "at_least": 1, **change}
+    statement = given.pop("statement")
+
+    def claim():
+        return claims.contrast(id, statement, [2.0, 2.1, 1.9], [0.0] * 3, **given)
+
+    assert claim().agrees is None  # in a reader's notebook
+    monkeypatch.setenv("TRAINLAB_DISAGREEMENTS", "stop")
+    with pytest.raises(
+        claims.ClaimFailed, match=r"(?s)is of another claim.*make record EDITION=full"
+    ):
+        claim()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"low": 2, "high": 1}, "which none can be"),
+        ({"low": float("nan")}, "which none can be"),
+        ({"low": 1, "grain": 0}, "grain=0 is not a step"),
+    ],
+)
+def test_criterion_that_none_can_meet_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        claims.bound("03.a", "A.", [1.0, 2.0], **arguments)
+
+
+def test_contrast_has_two_sides():
+    with pytest.raises(ValueError, match="names 1 sides; a contrast has two"):
+        claims.contrast("03.a", "A.", [1.0, 2.0], [1.0, 2.0], at_least=0, sides=("A",))

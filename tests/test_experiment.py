@@ -19,7 +19,7 @@ def test_only_what_a_claim_needs_is_run():
         'claims.bound("01.sum", lambda d: a + d, b)\nfor e in b:\n    e',
         "b = 4",
     ]
-    assert experiment.cells_for("01.sum", sources) == [2, 3, 4, 7]
+    assert experiment.cells_for("01.sum", sources) == [0, 2, 3, 4, 5, 7]
 
 
 @pytest.mark.parametrize(
@@ -194,3 +194,20 @@ def test_fingerprint_ignores_what_a_loops_claims_are_expected_to_be():
     assert of(LOOP) == of(LOOP.replace("inconclusive", "weaker"))
     assert of(LOOP) == of(LOOP.replace(', "middle": "inconclusive"', ""))
     assert of(LOOP) != of(LOOP.replace("high=2", "high=3"))
+
+
+def test_what_changes_a_name_in_other_ways_is_part_of_the_claim():
+    claim = 'claims.bound("01.a", "A.", accuracy(model), low=1)'
+    made = "model = build()"
+    for cell in ("history = model.fit(x, y, epochs=500)", "shrink(model)", "model += other"):
+        assert experiment.cells_for("01.a", [made, cell, claim]) == [0, 1, 2], cell
+    for cell in ("print(model)", "figure = plotting.curves(model)", "history = other.fit(x, y)"):
+        assert experiment.cells_for("01.a", [made, cell, claim]) == [0, 2], cell
+
+
+def test_a_setting_of_the_whole_process_is_part_of_every_later_claim():
+    claim = 'claims.bound("01.a", "A.", f(2), low=1)'
+    setting = 'keras.config.set_dtype_policy("mixed_float16")'
+    cells = ["import keras", setting, "f = abs", claim]
+    assert experiment.cells_for("01.a", cells) == [0, 1, 2, 3]
+    assert experiment.cells_for("01.a", [cells[0], cells[2], cells[3], setting]) == [1, 2]

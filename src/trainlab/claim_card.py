@@ -167,20 +167,22 @@ def this_run(claim: Mapping, *, edition: bool = True) -> str:
 def agreement(claim: Mapping) -> str:
     """Return in plain words whether this run repeats the record; "" where nothing is asked."""
     record, repeat = claim.get("record"), claim.get("repeat")
-    measure = f"`make record ONLY={claim['id'][:2]}_…` measures it"
+    measure = f"ONLY={claim['id'][:2]}_…` measures it"
     if claim["kind"] == "identity":
         wrong = claim.get("agrees") is False
         return f"✗ the text says “{claim['expected']}”, but it came out otherwise" if wrong else ""
     if is_timed(claim["unit"]):
         return ""
     if record is None:
-        return f"no record yet: {measure}"
+        return f"not on record as it stands: `make record EDITION=full {measure}"
     if record["verdict"] == "inconclusive":
         return "the record leaves this open: a run is not asked" + _settled(claim)
     if repeat is None:
-        return f"no record of this edition yet: {measure}"
+        return f"no record of this edition yet: `make record {measure}"
     if not claim["agrees"]:
         return f"✗ does not repeat the record: {_expected(claim)} would"
+    if repeat["verdict"] not in (record["verdict"], "inconclusive"):
+        return f"the {repeat['edition']} edition’s own record says {repeat['verdict']}"
     if not repeat["tells"]:
         return "too few seeds here to tell"
     if repeat["edition"] == "full":

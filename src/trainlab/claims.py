@@ -55,8 +55,9 @@ class Claim:
             `ci_low`, `ci_high`, `fragile` (reasons) and `replication`; None if it has no such
             claim with this criterion.
         repeat: What this run was held against: the `edition` and its record's `n_seeds` and
-            `estimate`, the limits `low` and `high`, the `rule`, and whether so few seeds can `tell`
-            the claim from its opposite; None where there is nothing to hold it against.
+            `estimate` and `verdict`, the limits `low` and `high`, the `rule`, and whether so few
+            seeds can `tell` the claim from its opposite; None where there is nothing to hold it
+            against.
         agrees: Whether this run repeats the record; None where a run is not asked: no record, a
             claim about time, or one that the record leaves open.
     """
@@ -184,6 +185,7 @@ def bound(
     """
     if low == -math.inf and high == math.inf:
         raise ValueError(f"{id}: a bound needs `low`, `high` or both.")
+    _check_criterion(id, low, high, grain)
     if share is not None and not 0 < share < 1:
         raise ValueError(f"{id}: share={share!r} is not between 0 and 1, both excluded.")
     by_seed = _by_seed(id, "values", values)
@@ -264,6 +266,9 @@ def contrast(
     if (at_least is None) == (within is None):
         raise ValueError(f"{id}: a contrast needs exactly one of `at_least` and `within`.")
     low, high = (at_least, math.inf) if within is None else (-within, within)
+    _check_criterion(id, low, high, grain)
+    if len(sides) != 2:
+        raise ValueError(f"{id}: sides={sides!r} names {len(sides)} sides; a contrast has two.")
     a, b = _by_seed(id, sides[0], a), _by_seed(id, sides[1], b)
     if list(a) != list(b):
         raise ValueError(
@@ -303,9 +308,30 @@ def contrast(
 
 def _conclude(**fields) -> Claim:
     claim = Claim(**_with_record(fields))
-    if claim.agrees is False and os.environ.get(DISAGREEMENTS) == "stop":
-        raise ClaimFailed(_explained(claim))
+    if os.environ.get(DISAGREEMENTS) == "stop":
+        if claim.agrees is False:
+            raise ClaimFailed(_explained(claim))
+        _refuse_changed(claim)
     return claim
+
+
+def _refuse_changed(claim: Claim) -> None:
+    """Raise if the record holds the claim with another criterion or another statement."""
+    if claim_card.is_timed(claim.unit) or os.environ.get(record.NOTES):
+        return
+    for edition in editions.EDITIONS:
+        entry = record.claim(claim.id, edition)
+        if entry is None:
+            continue
+        found = _entry(claim.as_json(), edition)
+        if found is None or entry["statement"] != claim.statement:
+            raise ClaimFailed(
+                f"{claim}\n"
+                f"  The {edition} edition's record is of another claim: “{entry['statement']}”, "
+                f"{entry['criterion']}.\n"
+                "  Take the change back, or commit it and measure the record anew: make record "
+                f"EDITION={edition} ONLY=<chapter {claim.id[:2]}>."
+            )
 
 
 def _with_record(fields: dict) -> dict:
@@ -347,6 +373,7 @@ def _with_record(fields: dict) -> dict:
         "high": compared.high,
         "rule": compared.rule,
         "tells": compared.tells,
+        "verdict": own["verdict"],
     }
     fields["agrees"] = None if found["verdict"] == "inconclusive" else compared.agrees
     return fields
@@ -395,6 +422,16 @@ def _explained(claim: Claim) -> str:
         "changed, this machine's arithmetic or versions are unlike all that were recorded: `make "
         "book DISAGREEMENTS=mark` builds the pages and marks the cards that disagree."
     )
+
+
+def _check_criterion(id: str, low: float, high: float, grain: float | None) -> None:
+    if not low <= high:
+        raise ValueError(
+            f"{id}: the criterion accepts values from {low} to {high}, which none can be. Give "
+            "numbers, the lower one as the lower end."
+        )
+    if grain is not None and not grain > 0:
+        raise ValueError(f"{id}: grain={grain!r} is not a step between values; give one above 0.")
 
 
 def _arrays(values) -> list[np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -134,12 +135,13 @@ def choose_rate(
     if len(rates) == 1:
         return rates[0], {}
     known = None if label is None else record.tuning(label)
-    if known is not None and known.setting == setting:
-        return known.rate, known.trials
     if known is not None:
+        tried = all(any(math.isclose(rate, one) for one in known.trials) for rate in rates)
+        if tried and known.setting == setting:
+            return known.rate, known.trials
         _logger.warning(
-            "trainlab: the recorded rate of %r was chosen for another net or budget; it is "
-            "searched for again.",
+            "trainlab: the recorded rate of %r was chosen for another net or budget, or among "
+            "other rates; it is searched for again.",
             label,
         )
     rate, trials = search(rates, trial)

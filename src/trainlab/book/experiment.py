@@ -21,6 +21,15 @@ from trainlab.record.verdicts import VERDICTS
 
 __all__ = ["cells_for", "fingerprint", "lesson", "names_of", "sources"]
 
+# Methods that change what they are called on, beside what they return.
+_CHANGING = {
+    "adapt", "add", "append", "apply", "assign", "build", "clear", "compile", "extend", "fill",
+    "fit", "insert", "load_weights", "pop", "quantize", "remove", "set_weights", "setdefault",
+    "sort", "train_on_batch", "update",
+}  # fmt: skip
+# Functions of a module that change the state of the whole process, as `keras.config.set_floatx`.
+_GLOBAL = re.compile(r"(set|enable|disable|use)_|seed\b")
+_DRAWING = {"plt", "plotting", "print", "display"}
 _SKIPPED_TAGS = {"exercise", "solution", "quiz", "widget"}
 
 
@@ -76,8 +85,9 @@ def _statements(body) -> Iterator[ast.stmt]:
 def names_of(source: str) -> tuple[set[str], set[str], set[str]]:
     """Return the names that a cell needs from earlier ones, those it sets and those it changes.
 
-    It changes `model` where it assigns `model.x` or `model[0]`, or calls a method as a statement,
-    as in `model.compile(…)`.
+    It changes `model` where it assigns `model.x` or `model[0]`, calls a method as a statement, or
+    one that is known to change (`history = model.fit(…)`), or passes it to a function whose result
+    it does not keep (`shrink(model)`).
     """
     needed, bound, changed = set(), set(), set()
     for statement in _statements(_OwnScopes().visit(ast.parse(source)).body):
@@ -86,10 +96,19 @@ def names_of(source: str) -> tuple[set[str], set[str], set[str]]:
         read |= {
             name.get_name() for scope in inner for name in scope.get_symbols() if name.is_global()
         }
+        read |= {  # which symbol tables call assigned only
+            node.target.id
+            for node in ast.walk(statement)
+            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
+        }
         needed |= read - bound
         for node in ast.walk(statement):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                if not _root(node.value.func) & {*_DRAWING, "claims"}:
+                    changed |= {arg.id for arg in node.value.args if isinstance(arg, ast.Name)}
                 node = node.value.func
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in _CHANGING:
+                node = node.func
             elif not isinstance(getattr(node, "ctx", None), ast.Store):
                 continue
             while isinstance(node, (ast.Attribute, ast.Subscript)):
@@ -102,6 +121,25 @@ def names_of(source: str) -> tuple[set[str], set[str], set[str]]:
             if name.is_assigned() or name.is_imported()
         }
     return needed, bound, changed
+
+
+def _root(node: ast.AST) -> set[str]:
+    """Return the name that a chain such as `keras.config.set_floatx` begins with."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
+
+
+def _changes_everything(source: str, modules: set[str]) -> bool:
+    """Return whether a cell sets something that all later cells find set."""
+    return any(
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and bool(_root(node.value.func) & (modules - _DRAWING))
+        and _GLOBAL.match(node.value.func.attr) is not None
+        for node in ast.parse(source).body
+    )
 
 
 def _is_claim(node: ast.AST) -> bool:
@@ -145,7 +183,7 @@ def cells_for(claim: str, sources: list[str]) -> list[int]:
     chosen, wanted = found, names_of(sources[found[0]])[0]
     for number in range(found[0] - 1, -1, -1):
         needed, bound, changed = names_of(sources[number])
-        if (bound | changed - modules) & wanted:
+        if (bound | changed - modules) & wanted or _changes_everything(sources[number], modules):
             chosen = [number, *chosen]
             wanted = wanted - bound | needed
     return chosen

@@ -79,7 +79,9 @@ _REPEAT = _fields(
         "high": {"type": "number"},
         "rule": {"enum": list(agreement.RULES)},
         "tells": {"type": "boolean"},
+        "verdict": {"enum": list(VERDICTS)},
     },
+    optional=("verdict",),
 )
 _SIDES = {"type": "array", "items": _TEXT, "minItems": 2, "maxItems": 2}
 _CLAIM = _fields(

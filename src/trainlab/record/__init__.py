@@ -148,10 +148,10 @@ def tuning(label: str) -> Tuning | None:
 
     None where there is none, and while `make record` measures a new one.
     """
-    record = load(editions.current().name)
-    if record is None or os.environ.get(NOTES):
+    if os.environ.get(NOTES):
         return None
-    return record.tunings.get(label)
+    record = load(editions.current().name)
+    return None if record is None else record.tunings.get(label)
 
 
 def note_tuning(found: Tuning) -> None:

@@ -12,6 +12,7 @@ import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -224,9 +225,10 @@ def noticeable(entry: Mapping, n: int) -> float:
     grain = _grain(entry, values)
     low, high = _limits(values, n, entry["rule"], entry)
     centre = values.mean()
-    # 1.2816: the normal distribution's ninth decile. The record's own mean is uncertain, too.
-    error = _spread(values, grain) * np.sqrt(1 / n + 1 / len(values))
-    return float(max(high - centre, centre - low) + 1.2816 * error)
+    # The record's own mean is uncertain, too. By the rule "one" all n runs have to lie outside.
+    counted, share = (1, 0.9 ** (1 / n)) if entry["rule"] == "one" else (n, 0.9)
+    error = _spread(values, grain) * np.sqrt(1 / counted + 1 / len(values))
+    return float(max(high - centre, centre - low) + NormalDist().inv_cdf(share) * error)
 
 
 def moved_seeds(entry: Mapping, measured: Mapping[str, float]) -> list[str]:
