@@ -235,21 +235,29 @@ def _replicated(entry: dict, again: dict) -> str:
 
 
 def _fragile(entry: dict, quick: dict, tunings: dict) -> list[str]:
-    """Return why a verdict might come out otherwise elsewhere, as short texts."""
+    """Return why a verdict might come out otherwise elsewhere, as short texts.
+
+    Arithmetic was varied in the quick edition, whose effects can be of another size: what it moves
+    is counted in standard deviations of a seed.
+    """
     if entry["verdict"] == "inconclusive" or entry["ci_low"] is None:
         return []
     reasons = []
-    margin = _margin(entry)
-    if quick.get("arithmetic"):
+    margin, spread = _margin(entry), _spread(entry)
+    if quick.get("arithmetic") and _spread(quick) > 0:
         n = len(next(iter(quick["arithmetic"].values()))["seeds"])
-        shift = agreement.arithmetic_shift(quick) * math.sqrt(n / entry["n_seeds"])
-        if margin < 2 * shift:
+        moved = agreement.arithmetic_shift(quick) / _spread(quick)
+        if margin < 2 * moved * spread * math.sqrt(n / entry["n_seeds"]):
             reasons.append("other arithmetic moves the estimate by half its margin or more")
-    spread = float(np.std(list(agreement.by_seed(entry).values()), ddof=1))
     tied = [label for label in entry["tunings"] if _is_tied(tunings[label])]
     if tied and margin < spread:
         reasons.append(f"tied learning rates ({', '.join(tied)})")
     return reasons
+
+
+def _spread(entry: dict) -> float:
+    """Return the standard deviation over the seeds."""
+    return float(np.std(list(agreement.by_seed(entry).values()), ddof=1))
 
 
 def _margin(entry: dict) -> float:
