@@ -486,6 +486,32 @@ def test_shipped_evidence_tells_an_effect_from_its_opposite(shipped, monkeypatch
     assert asked >= 30, f"only {asked} altered claims could be noticed"
 
 
+def moved_by(entries, measured, arithmetics):
+    """Return the share of findings whose seeds moved by more than these arithmetics explain."""
+    moved = 0
+    for entry in entries:
+        known = {name: entry["arithmetic"][name] for name in arithmetics}
+        moved += bool(agreement.moved_seeds({**entry, "arithmetic": known}, measured(entry)))
+    return moved / len(entries)
+
+
+def test_seeds_tell_a_changed_package_from_arithmetic_that_is_not_on_record(shipped):
+    entries = list(shipped.seeded("quick").values())
+    for left_out in ARITHMETICS:
+        share = moved_by(
+            entries,
+            lambda entry, name=left_out: agreement.by_seed(entry, entry["arithmetic"][name]),
+            [name for name in ARITHMETICS if name != left_out],
+        )
+        assert share < ledger.MOVED_SHARE / 2, left_out
+
+    def other_runs(entry):
+        values = list(agreement.by_seed(entry).values())
+        return dict(zip("012", values[3:6], strict=False))
+
+    assert moved_by(entries, other_runs, ARITHMETICS) > 2 * ledger.MOVED_SHARE
+
+
 def test_other_seeds_are_a_claims_own_and_have_a_reason(shipped):
     for id, reason in OTHER_SEEDS.items():
         assert reason

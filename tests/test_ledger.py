@@ -228,7 +228,7 @@ def gathered(folder, bases, moved):
     return _gather(_executed(folder, "02_one", *chosen))
 
 
-def test_one_finding_in_twenty_may_move(shelf, tmp_path):
+def test_a_finding_or_two_may_move(shelf, tmp_path):
     bases = many(shelf)
     _, report, found = gathered(tmp_path, bases, ["02.claim-3"])
     assert report["moved"] == ["02.claim-3"] and found.seeds == {"02.claim-3": ["0"]}
@@ -241,9 +241,9 @@ def test_one_finding_in_twenty_may_move(shelf, tmp_path):
 
 def test_more_that_moved_are_a_changed_package_or_experiment(shelf, tmp_path, monkeypatch):
     bases = many(shelf)
-    moved = ["02.claim-3", "02.claim-4"]
+    moved = [f"02.claim-{number}" for number in (3, 4, 10, 11, 12)]
     with pytest.raises(
-        ledger.LedgerError, match=r"In 2 of 20 findings.*02\.claim-4.*EDITION=quick"
+        ledger.LedgerError, match=r"In 5 of 20 findings.*02\.claim-4.*EDITION=quick"
     ):
         gathered(tmp_path, bases, moved)
     monkeypatch.setenv(claims.DISAGREEMENTS, "mark")
