@@ -301,7 +301,10 @@ def test_strip_shows_record_run_and_accepted_range(recorded):
     dots, rings, ((left, width),), svg = drawing(contrast([1.2, 1.25, 1.15]))
     assert len(dots) == len(rings) == 1
     # From 0 to the record's upper end of 1.807, with a margin of 6 % on both sides.
-    place = lambda value: 58 + 272 * (value + 0.06 * 1.8072) / (1.12 * 1.8072)  # noqa: E731
+
+    def place(value):
+        return 58 + 272 * (value + 0.06 * 1.8072) / (1.12 * 1.8072)
+
     assert dots[0] == pytest.approx(place(1.8), abs=0.2)
     assert rings[0] == pytest.approx(place(1.2), abs=0.2)
     assert (left, left + width) == pytest.approx((place(0.5), 330), abs=0.2)
