@@ -32,7 +32,7 @@ def executed(tmp_path_factory):
     """A folder with a made-up record, and a chapter that repeats it, executed here."""
     folder = tmp_path_factory.mktemp("executed")
     made = claims.contrast(a=A, b=B, **CLAIM).as_json()
-    kept = ("kind", "criterion", "unit", "verdict", "estimate", "ci_low", "ci_high")
+    kept = ("kind", "statement", "criterion", "unit", "verdict", "estimate", "ci_low", "ci_high")
     entry = {name: made[name] for name in kept} | {
         "low": 0.5,
         "seeds": [0, 1, 2, 3],
