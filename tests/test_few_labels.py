@@ -128,13 +128,15 @@ def test_best_rate_goes_on_beyond_the_rates_it_was_given():
 
 
 def test_best_rate_is_that_of_the_record(monkeypatch):
-    known = record.Tuning("00 few", "2 draws", 0.7, {})
-    monkeypatch.setattr(record, "tuning", {"00 few": known}.get)
     losses = {0.1: [3] * 3, 0.3: [2] * 3, 1.0: [3] * 3}
+    known = record.Tuning("00 few", "2 draws", 0.7, losses)
+    monkeypatch.setattr(record, "tuning", {"00 few": known}.get)
     attempt = attempt_with(losses)
     assert few_labels.best_rate(attempt, list(losses), label="00 few") == 0.7
     assert few_labels.best_rate(attempt, list(losses), label="00 other") == 0.3
-    monkeypatch.setattr(record, "tuning", lambda label: record.Tuning(label, "9 draws", 0.7, {}))
+    monkeypatch.setattr(
+        record, "tuning", lambda label: record.Tuning(label, "9 draws", 0.7, losses)
+    )
     assert few_labels.best_rate(attempt, list(losses), label="00 few") == 0.3
 
 
