@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import matplotlib
 import pytest
 
-from trainlab import editions, record
+from trainlab import claims, editions, record
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,6 +26,12 @@ def root():
 def quick_edition():
     """Every test starts in the quick edition, whatever the one before it chose."""
     editions.use("quick")
+
+
+@pytest.fixture(autouse=True)
+def readers_notebook(monkeypatch):
+    """Claims do not raise, as outside the pipeline, where a test does not ask for it."""
+    monkeypatch.delenv(claims.DISAGREEMENTS, raising=False)
 
 
 @pytest.fixture

@@ -209,5 +209,6 @@ def test_a_setting_of_the_whole_process_is_part_of_every_later_claim():
     claim = 'claims.bound("01.a", "A.", f(2), low=1)'
     setting = 'keras.config.set_dtype_policy("mixed_float16")'
     cells = ["import keras", setting, "f = abs", claim]
-    assert experiment.cells_for("01.a", cells) == [0, 1, 2, 3]
-    assert experiment.cells_for("01.a", [cells[0], cells[2], cells[3], setting]) == [1, 2]
+    assert experiment.cells_for("01.a", cells, settings=True) == [0, 1, 2, 3]
+    assert experiment.cells_for("01.a", cells) == [2, 3]
+    assert experiment.fingerprint("01.a", cells) != experiment.fingerprint("01.a", cells[2:])

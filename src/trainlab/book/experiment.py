@@ -169,8 +169,14 @@ def _makes(source: str, claim: str) -> bool:
     return False
 
 
-def cells_for(claim: str, sources: list[str]) -> list[int]:
-    """Return the numbers of the cells that make a claim, in order: its own and what it needs."""
+def cells_for(claim: str, sources: list[str], *, settings: bool = False) -> list[int]:
+    """Return the numbers of the cells that make a claim, in order: its own and what it needs.
+
+    Args:
+        claim: Its id.
+        sources: The sources of the chapter's lesson.
+        settings: Whether cells that set something for the whole process count as needed.
+    """
     found = [number for number, source in enumerate(sources) if _makes(source, claim)]
     if len(found) != 1:
         raise ValueError(f"{claim} stands in {len(found)} cells of its chapter; expected is one.")
@@ -183,7 +189,9 @@ def cells_for(claim: str, sources: list[str]) -> list[int]:
     chosen, wanted = found, names_of(sources[found[0]])[0]
     for number in range(found[0] - 1, -1, -1):
         needed, bound, changed = names_of(sources[number])
-        if (bound | changed - modules) & wanted or _changes_everything(sources[number], modules):
+        if (bound | changed - modules) & wanted or (
+            settings and _changes_everything(sources[number], modules)
+        ):
             chosen = [number, *chosen]
             wanted = wanted - bound | needed
     return chosen
@@ -196,7 +204,9 @@ def fingerprint(claim: str, sources: list[str]) -> str:
         claim: Its id.
         sources: The sources of the chapter's lesson, as `sources` returns them.
     """
-    trees = [_normal(ast.parse(sources[number])) for number in cells_for(claim, sources)]
+    trees = [
+        _normal(ast.parse(sources[number])) for number in cells_for(claim, sources, settings=True)
+    ]
     return hashlib.sha256(repr(trees).encode()).hexdigest()[:16]
 
 
