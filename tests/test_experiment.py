@@ -128,7 +128,7 @@ def fingerprint(*replacements):
 
 def test_fingerprint_is_the_same_in_every_version_of_python():
     # Computed with 3.11, 3.12 and 3.13: whoever changes it makes every record stale.
-    assert fingerprint() == "1a7030dbaea2b6a7"
+    assert fingerprint() == "0b5bded6e4262473"
     assert experiment.cells_for("03.loss-stays-small", CELLS) == [0, 2, 3, 5]
 
 
@@ -212,3 +212,21 @@ def test_a_setting_of_the_whole_process_is_part_of_every_later_claim():
     assert experiment.cells_for("01.a", cells, settings=True) == [0, 1, 2, 3]
     assert experiment.cells_for("01.a", cells) == [2, 3]
     assert experiment.fingerprint("01.a", cells) != experiment.fingerprint("01.a", cells[2:])
+
+
+def test_fingerprint_ignores_in_which_module_of_the_package_a_function_lies():
+    def of(imported, trained, expected="supported"):
+        return experiment.fingerprint(
+            "01.a",
+            [
+                f"import keras\nfrom trainlab import claims\n{imported}",
+                f"runs = {trained}(build, data)",
+                f'claims.bound("01.a", "A.", runs, low=1, expected="{expected}")',
+            ],
+        )
+
+    now = of("from trainlab import training", "training.sweep")
+    assert now == of("from trainlab.training import sweep", "sweep")
+    assert now == of("from trainlab import sweeping", "sweeping.sweep", "weaker")
+    assert now != of("from trainlab import training", "training.fit")
+    assert now != of("", "training.sweep")

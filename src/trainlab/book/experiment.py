@@ -1,7 +1,8 @@
 """What a claim depends on: the cells that it builds upon, and a fingerprint of them.
 
-A fingerprint leaves out layout, comments and the verdicts that the text expects. It changes with
-everything else: the statement, the criterion and every step of the experiment.
+A fingerprint leaves out layout, comments, the verdicts that the text expects, and in which module
+of the package a function lies. It changes with everything else: the statement, the criterion and
+every step of the experiment.
 """
 
 from __future__ import annotations
@@ -204,10 +205,37 @@ def fingerprint(claim: str, sources: list[str]) -> str:
         claim: Its id.
         sources: The sources of the chapter's lesson, as `sources` returns them.
     """
-    trees = [
-        _normal(ast.parse(sources[number])) for number in cells_for(claim, sources, settings=True)
-    ]
-    return hashlib.sha256(repr(trees).encode()).hexdigest()[:16]
+    trees = [ast.parse(sources[number]) for number in cells_for(claim, sources, settings=True)]
+    modules = {
+        alias.asname or alias.name
+        for tree in trees
+        for node in ast.walk(tree)
+        if _is_of_package(node)
+        for alias in node.names
+    } - {"claims"}
+    normal = [_normal(_WithoutModules(modules).visit(tree)) for tree in trees]
+    return hashlib.sha256(repr(normal).encode()).hexdigest()[:16]
+
+
+def _is_of_package(node: ast.AST) -> bool:
+    """Return whether a node is an import such as `from trainlab import training`."""
+    return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "trainlab"
+
+
+class _WithoutModules(ast.NodeTransformer):
+    """Turn `training.sweep` into `sweep`, and leave out the imports from the package."""
+
+    def __init__(self, modules: set[str]):
+        self._modules = modules
+
+    def visit_ImportFrom(self, node):
+        return None if _is_of_package(node) else node
+
+    def visit_Attribute(self, node):
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id in self._modules:
+            return ast.Name(node.attr, node.ctx)
+        return node
 
 
 def _normal(node):
