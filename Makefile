@@ -71,12 +71,12 @@ record: $(READY) ## measure the record anew, after an experiment was changed (ED
 	  --config edition=$(EDITION) commit=$$commit $(if $(ONLY),only=$(ONLY)) $(if $(SERIES),series=$(SERIES)) -- record
 
 colab: $(READY) ## run every chapter alone, with the packages that Colab has
-	$(BIN)/python -m trainlab.book.elsewhere colab $(ONLY)
+	$(BIN)/python -m trainlab.book.environments colab $(ONLY)
 
 # The ledgers from which the page "Versions" is made.
 .PHONY: versions
 versions: $(READY)
-	failed=; for name in oldest colab newest; do $(BIN)/python -m trainlab.book.elsewhere $$name || failed=1; done; \
+	failed=; for name in oldest colab newest; do $(BIN)/python -m trainlab.book.environments $$name || failed=1; done; \
 	  $(BIN)/python -m trainlab.book.versions && test -z "$$failed"
 
 serve: $(READY) ## serve the built site on localhost

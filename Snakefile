@@ -34,11 +34,12 @@ CHAPTERS = [
 ]
 PACKAGE = [
     str(path)
-    for folder in ("", "exercises", "record")
-    for path in sorted(Path("src/trainlab", folder).glob("*"))
-    if path.suffix in (".py", ".mplstyle") and not path.name.startswith("chapter_")
+    for path in sorted(Path("src/trainlab").rglob("*"))
+    if path.suffix in (".py", ".mplstyle")
+    and not path.name.startswith("chapter_")
+    and "book" not in path.parts
 ]
-TOOLS = sorted(map(str, Path("src/trainlab/book").glob("*.py")))
+TOOLS = sorted(map(str, Path("src/trainlab/book").rglob("*.py")))
 DATA = [str(datasets.subset_path())] if EDITION.images == "subset" else [
     str(path) for path in datasets.full_archives()
 ]

@@ -14,8 +14,8 @@ import tensorflow as tf
 from benchmarks import by_hand, measure
 from benchmarks.measure import pair, report, row, seconds
 from benchmarks.nets import BATCH, KINDS, TITLES, build, images
-from trainlab.compiled_epoch import EpochProgram
 from trainlab.training import fit, sweep
+from trainlab.training.program import EpochProgram
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 BARS = {"sgd": 3.3, "adam": 3.0, "batch_norm": 3.0, "dropout": 2.2, "deep": 1.4}

@@ -21,11 +21,13 @@ import pytest
 import records
 from test_notebooks import EXECUTED
 
-from trainlab import claim_card, claims, editions, record, tuning
+from trainlab import claims, editions, record
 from trainlab.book import contents, experiment, ledger
 from trainlab.book import record as measure
+from trainlab.cards import claim as claim_card
 from trainlab.record import agreement
 from trainlab.record.series import SERIES
+from trainlab.training import tuning
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "src/trainlab/record"

@@ -12,8 +12,8 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from trainlab import exercises
+from trainlab.cards.feedback import Feedback
 from trainlab.exercises import checking
-from trainlab.exercises.feedback import Feedback
 
 CHAPTERS = sorted(Path(__file__).parents[1].glob("chapters/[0-9]*.ipynb"))
 

@@ -8,7 +8,7 @@ import pytest
 
 from trainlab import few_labels, record
 from trainlab.datasets import Images
-from trainlab.tuning import TUNING_SEEDS
+from trainlab.training.tuning import TUNING_SEEDS
 
 
 def task(n=60):

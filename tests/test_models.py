@@ -116,6 +116,6 @@ def test_pair_net_takes_both_images_through_the_same_layers():
 
 def test_pair_nets_share_one_program():
     first, second = models.pair_net(2, "sgd", seed=0), models.pair_net(2, "sgd", seed=1)
-    from trainlab import sweeping
+    from trainlab.training import templates
 
-    assert sweeping._configuration(first) == sweeping._configuration(second)
+    assert templates._configuration(first) == templates._configuration(second)

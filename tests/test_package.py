@@ -11,7 +11,7 @@ import trainlab
 MODULES = [
     info.name
     for info in pkgutil.walk_packages(trainlab.__path__, "trainlab.")
-    if info.name != "trainlab.book"
+    if info.name not in ("trainlab.book", "trainlab.book.site")
 ]
 
 

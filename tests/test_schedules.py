@@ -4,7 +4,7 @@ import pytest
 
 from trainlab import models, training
 from trainlab.schedules import LinearSchedule, ScheduledSGD, one_cycle
-from trainlab.sweeping import Template
+from trainlab.training.templates import Template
 
 
 def moves(optimizer, steps=20):

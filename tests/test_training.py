@@ -11,10 +11,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from trainlab import compiled_epoch, placement
-from trainlab.compiled_epoch import EpochProgram
-from trainlab.placement import place, placed
-from trainlab.training import fit
+from trainlab.training import device, fit, program
+from trainlab.training.device import place, placed
+from trainlab.training.program import EpochProgram
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +44,7 @@ def same(one, two):
 
 @pytest.mark.parametrize("break_even", [0, np.inf])
 def test_same_seed_is_bit_identical(break_even, data, monkeypatch):
-    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", break_even)
+    monkeypatch.setattr(program, "XLA_BREAK_EVEN", break_even)
     first = weights_after(data, seed=3)
     np.random.seed(1)  # noqa: NPY002 - nothing but the seed may matter
     tf.random.set_seed(1)
@@ -216,7 +215,7 @@ def test_second_fit_survives_a_new_global_seed(data):
 
 
 def test_repeated_short_fits_earn_xla_in_the_end(data, monkeypatch):
-    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 4)  # an epoch has 3 steps
+    monkeypatch.setattr(program, "XLA_BREAK_EVEN", 4)  # an epoch has 3 steps
     model, used = build(), []
     for _ in range(5):
         fit(model, *data, verbose=0)
@@ -225,7 +224,7 @@ def test_repeated_short_fits_earn_xla_in_the_end(data, monkeypatch):
 
 
 def test_validation_earns_xla_after_three_times_as_many_steps(data, monkeypatch):
-    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 4)  # an epoch has 3 steps
+    monkeypatch.setattr(program, "XLA_BREAK_EVEN", 4)  # an epoch has 3 steps
     model, used = build(), []
     for _ in range(10):
         fit(model, *data, validation_data=data, verbose=0)
@@ -234,7 +233,7 @@ def test_validation_earns_xla_after_three_times_as_many_steps(data, monkeypatch)
 
 
 def test_layer_that_xla_refuses_trains_without_it(data, monkeypatch):
-    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 0)
+    monkeypatch.setattr(program, "XLA_BREAK_EVEN", 0)
 
     class Opaque(layers.Layer):
         def call(self, x):
@@ -381,8 +380,8 @@ def test_place_leaves_a_tensor_where_it_is():
 
 @pytest.fixture
 def small_is_large(monkeypatch):
-    monkeypatch.setattr(placement, "LARGE_BYTES", 1000)
-    monkeypatch.setattr(placement, "_spare", [])
+    monkeypatch.setattr(device, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(device, "_spare", [])
 
 
 def test_memory_of_the_largest_copy_serves_the_next_one(small_is_large):
@@ -390,8 +389,8 @@ def test_memory_of_the_largest_copy_serves_the_next_one(small_is_large):
     with placed((first[:30], first, first[:5])) as tensors:
         for tensor, rows in zip(tensors, (30, 50, 5), strict=True):
             np.testing.assert_array_equal(tensor, first[:rows])
-        assert placement._spare == []
-    (kept,) = placement._spare
+        assert device._spare == []
+    (kept,) = device._spare
     with placed((second, first)) as tensors:
         np.testing.assert_array_equal(tensors[0], second)
         np.testing.assert_array_equal(tensors[1], first)
@@ -399,8 +398,8 @@ def test_memory_of_the_largest_copy_serves_the_next_one(small_is_large):
     for other_size in (first[:40], np.tile(first, 2)):
         with placed(other_size) as tensor:
             np.testing.assert_array_equal(tensor, other_size)
-            assert placement._spare == []
-    assert len(placement._spare) == 1
+            assert device._spare == []
+    assert len(device._spare) == 1
 
 
 def test_memory_that_someone_may_still_hold_is_not_used_again(small_is_large):
@@ -410,7 +409,7 @@ def test_memory_that_someone_may_still_hold_is_not_used_again(small_is_large):
         assert same is held
     with pytest.raises(ZeroDivisionError), placed(array):
         raise ZeroDivisionError
-    assert placement._spare == []
+    assert device._spare == []
 
 
 def test_two_fits_in_the_same_memory_train_on_their_own_data(small_is_large, data, monkeypatch):
@@ -423,6 +422,6 @@ def test_two_fits_in_the_same_memory_train_on_their_own_data(small_is_large, dat
         return net.get_weights()
 
     in_the_same_memory = weights()
-    assert len(placement._spare) == 1
-    monkeypatch.setattr(placement, "LARGE_BYTES", np.inf)
+    assert len(device._spare) == 1
+    monkeypatch.setattr(device, "LARGE_BYTES", np.inf)
     assert same(in_the_same_memory, weights())

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, regularizers
 
-from trainlab import compiled_epoch
-from trainlab.training import fit
+from trainlab.training import fit, program
 
 IMAGES, PIXELS, CLASSES, BATCH = 84, 12, 3, 16  # 5 full batches and one of 4
 
@@ -22,7 +21,7 @@ def data():
 
 @pytest.fixture
 def with_xla(monkeypatch):
-    return lambda on: monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 0 if on else np.inf)
+    return lambda on: monkeypatch.setattr(program, "XLA_BREAK_EVEN", 0 if on else np.inf)
 
 
 def net(*inner, optimizer=None, **compile_arguments):

@@ -10,7 +10,7 @@ import yaml
 from test_notebooks import CHAPTERS, ROOT
 
 from trainlab import record
-from trainlab.book import contents, elsewhere, ledger, versions
+from trainlab.book import contents, environments, ledger, versions
 
 PYTHON = {"python": "3.11.7", "tensorflow": "2.20.0", "keras": "3.13.0", "numpy": "2.0.2"}
 ALL = ("same", "other", "open", "timed", "renamed", "equation")
@@ -66,17 +66,17 @@ def root(tmp_path, records):
     (tmp_path / "_toc.yml").write_text(yaml.safe_dump({"parts": parts}))
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "versions.yml").write_text("")
-    for name in elsewhere.ENVIRONMENTS:
+    for name in environments.ENVIRONMENTS:
         write(tmp_path, name, *map(claim, ALL))
     return tmp_path
 
 
 def write(root, name, *claims, **options):
     """Write an environment's ledger and keep those of all, once all are there."""
-    folder = root / "_build" / "elsewhere" / name
+    folder = root / "_build" / "environments" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "claims.json").write_text(json.dumps(run(*claims, **options)))
-    if all((folder.parent / other / "claims.json").exists() for other in elsewhere.ENVIRONMENTS):
+    if all((folder.parent / other / "claims.json").exists() for other in environments.ENVIRONMENTS):
         versions.keep(root)
 
 

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from trainlab import claim_card, editions, record
+from trainlab import editions, record
+from trainlab.cards import claim as claim_card
 from trainlab.record import agreement
 from trainlab.record.verdicts import VERDICTS, interval, judge, share_interval
 

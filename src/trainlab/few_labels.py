@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from trainlab import models, training, tuning
+from trainlab import models, training
 from trainlab.datasets import Images
 from trainlab.datasets import stratified_draw as draw
-from trainlab.tuning import TUNING_SEEDS
+from trainlab.training import tuning
+from trainlab.training.tuning import TUNING_SEEDS
 
 __all__ = [
     "Runs", "Study", "best_rate", "draw", "error", "model_a", "only", "pairs", "pretrain", "runs",
@@ -230,7 +231,7 @@ def best_rate(
     """Return the learning rate with the lowest validation loss on seeds that are not reported.
 
     The grid is widened until the best rate lies inside it, and a rate that the record holds for
-    the label is used without a search: see `trainlab.tuning.tuned_sweep`.
+    the label is used without a search: see `trainlab.training.tuning.tuned_sweep`.
 
     Args:
         attempt: Trains as `runs` does; called with a rate and the keywords `seeds`, `draws` and

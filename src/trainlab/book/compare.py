@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainlab import claim_card
+from trainlab.cards import claim as claim_card
 
 __all__ = [
     "KINDS", "Finding", "as_markdown", "by_seed", "findings", "main", "read_ledger", "summary",

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from trainlab import claim_card
+from trainlab.cards import claim as claim_card
 from trainlab.record import Record
 
 __all__ = [

@@ -19,8 +19,9 @@ from pathlib import Path
 import jsonschema
 import nbformat
 
-from trainlab import claim_card, record
+from trainlab import record
 from trainlab.book import charts, contents, failures
+from trainlab.cards import claim as claim_card
 from trainlab.claims import DISAGREEMENTS, VERDICTS
 from trainlab.claims import MIME_TYPE as CLAIM_MIME_TYPE
 from trainlab.editions import EDITIONS

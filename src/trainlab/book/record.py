@@ -18,8 +18,9 @@ import jsonschema
 import nbformat
 import numpy as np
 
-from trainlab import claim_card, editions, record
+from trainlab import editions, record
 from trainlab.book import contents, experiment, failures, ledger
+from trainlab.cards import claim as claim_card
 from trainlab.record import agreement, verdicts
 from trainlab.record.series import of_edition
 

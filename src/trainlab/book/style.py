@@ -14,8 +14,8 @@ from pathlib import Path
 
 import nbformat
 
-from trainlab import claim_card
 from trainlab.book import repository
+from trainlab.cards import claim as claim_card
 
 __all__ = ["BUDGET", "TAGS", "faults", "figures_without_alt", "main", "typed_numbers"]
 

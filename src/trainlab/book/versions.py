@@ -1,8 +1,8 @@
 """Keep what was measured with other versions: `python -m trainlab.book.versions`.
 
-Takes the ledgers that `trainlab.book.elsewhere` wrote into `src/trainlab/record/versions/`, one a
-set of versions, without what the site's page "Versions" has no need of. That page says how much of
-them repeats the record, which is computed when it is made.
+Takes the ledgers that `trainlab.book.environments` wrote into `src/trainlab/record/versions/`, one
+for each set of versions, without what the site's page "Versions" has no need of. That page says how
+much of them repeats the record, which is computed when it is made.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from pathlib import Path
 
 import yaml
 
-from trainlab import claim_card, record
-from trainlab.book import compare, contents, elsewhere
+from trainlab import record
+from trainlab.book import compare, contents, environments
+from trainlab.cards import claim as claim_card
 from trainlab.record import agreement
 
 __all__ = ["OUTCOMES", "as_text", "differences", "keep", "main", "outcome", "page", "read", "slim"]
@@ -71,7 +72,7 @@ def read(root: Path) -> dict[str, dict]:
         ContentsError: A file is missing or damaged; the message says which and how to mend it.
     """
     found = {}
-    for name in elsewhere.ENVIRONMENTS:
+    for name in environments.ENVIRONMENTS:
         path = FOLDER / f"{name}.json"
         try:
             kept = json.loads((root / path).read_text())
@@ -87,20 +88,20 @@ def read(root: Path) -> dict[str, dict]:
 
 
 def keep(root: Path) -> list[Path]:
-    """Keep the ledgers of `_build/elsewhere/` in `FOLDER` and return their paths.
+    """Keep the ledgers of `_build/environments/` in `FOLDER` and return their paths.
 
     Raises:
         ValueError: An environment was not run, or not with every chapter.
     """
     chapters = contents.chapters_in_toc(root)
     found = {}
-    for name in elsewhere.ENVIRONMENTS:
-        ledger = compare.read_ledger(root / "_build" / "elsewhere" / name / "claims.json")
+    for name in environments.ENVIRONMENTS:
+        ledger = compare.read_ledger(root / "_build" / "environments" / name / "claims.json")
         missing = sorted(set(chapters) - {claim["chapter"] for claim in ledger["claims"]})
         if missing:
             raise ValueError(
                 f"{name!r} has no claims of {', '.join(missing)}. Expected is a run of all "
-                f"chapters: python -m trainlab.book.elsewhere {name}"
+                f"chapters: python -m trainlab.book.environments {name}"
             )
         found[name] = slim(ledger)
     (root / FOLDER).mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from trainlab.exercises.feedback import Feedback
+from trainlab.cards.feedback import Feedback
 
 __all__ = [
     "Hint",

@@ -12,17 +12,17 @@ import nbformat
 import pytest
 
 from trainlab import claims, editions
-from trainlab.book import elsewhere, repository
+from trainlab.book import environments, repository
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """An `Elsewhere` with one tiny chapter, whose environment is this one."""
-    place = elsewhere.Elsewhere("colab", tmp_path, tmp_path / "elsewhere")
+    """An `Environment` with one tiny chapter, whose environment is this one."""
+    place = environments.Environment("colab", tmp_path, tmp_path / "elsewhere")
     place.python = Path(sys.executable)
-    kernel = place.folder / "jupyter" / "kernels" / elsewhere.KERNEL
+    kernel = place.folder / "jupyter" / "kernels" / environments.KERNEL
     kernel.mkdir(parents=True)
     launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec = {"argv": launch, "display_name": "here", "language": "python"}
@@ -54,7 +54,7 @@ def test_git_takes_the_clone_for_the_address(place):
 
 def test_chapter_that_fails_is_named_and_kept(place):
     write(place, "1 / 0")
-    with pytest.raises(elsewhere.ElsewhereError, match="01_tiny does not run in 'colab'"):
+    with pytest.raises(environments.ChapterError, match="01_tiny does not run in 'colab'"):
         place.run("01_tiny")
     assert (place.folder / "01_tiny.broken.ipynb").exists()
 
@@ -62,9 +62,9 @@ def test_chapter_that_fails_is_named_and_kept(place):
 def test_kernel_that_does_not_start_is_named(place):
     write(place, "pass")
     spec = {"argv": [sys.executable, "-c", ""], "display_name": "none", "language": "python"}
-    kernel = place.folder / "jupyter" / "kernels" / elsewhere.KERNEL
+    kernel = place.folder / "jupyter" / "kernels" / environments.KERNEL
     (kernel / "kernel.json").write_text(json.dumps(spec))
-    with pytest.raises(elsewhere.ElsewhereError, match="01_tiny does not run in 'colab': Kernel"):
+    with pytest.raises(environments.ChapterError, match="01_tiny does not run in 'colab': Kernel"):
         place.run("01_tiny")
 
 
@@ -73,7 +73,7 @@ def test_another_package_is_an_error(place, monkeypatch):
     installed = iter([{"numpy==2.1.3"}, {"numpy==2.5.0", "trainlab==0.1.0"}])
     monkeypatch.setattr(place, "packages", lambda: next(installed))
     with pytest.raises(
-        elsewhere.ElsewhereError, match=r"changed these packages .* numpy, trainlab"
+        environments.ChapterError, match=r"changed these packages .* numpy, trainlab"
     ):
         place.run("01_tiny")
 
@@ -116,7 +116,7 @@ def course(tmp_path, monkeypatch):
     It returns how the command ended and the ledger that it wrote.
     """
     monkeypatch.chdir(tmp_path)
-    path = tmp_path / "_build" / "elsewhere" / "colab" / "claims.json"
+    path = tmp_path / "_build" / "environments" / "colab" / "claims.json"
     path.parent.mkdir(parents=True)
 
     def run_course(chapters, *named):
@@ -125,7 +125,7 @@ def course(tmp_path, monkeypatch):
 
         def executed(self, chapter):
             if chapters[chapter] is None:
-                raise elsewhere.ElsewhereError(f"{chapter} does not run")
+                raise environments.ChapterError(f"{chapter} does not run")
             outputs = [(editions.MIME_TYPE, RUN)]
             outputs += [(claims.MIME_TYPE, claim) for claim in chapters[chapter]]
             cell = nbformat.v4.new_code_cell("")
@@ -134,10 +134,10 @@ def course(tmp_path, monkeypatch):
             ]
             return nbformat.v4.new_notebook(cells=[cell])
 
-        monkeypatch.setattr(elsewhere.Elsewhere, "make", lambda self: None)
-        monkeypatch.setattr(elsewhere.Elsewhere, "run", executed)
+        monkeypatch.setattr(environments.Environment, "make", lambda self: None)
+        monkeypatch.setattr(environments.Environment, "run", executed)
         try:
-            elsewhere.main(["colab", *named])
+            environments.main(["colab", *named])
         except SystemExit as end:
             return str(end.code), path.exists() and json.loads(path.read_text())
         return "", json.loads(path.read_text())
@@ -172,7 +172,7 @@ def test_command_names_a_chapter_that_fails_and_runs_the_others(course):
 
 def test_run_of_some_chapters_keeps_the_claims_and_the_age_of_the_others(course, tmp_path):
     chapters = {f"{n}_x": [equation(n, "e")] for n in ("01", "02", "03")}
-    path = tmp_path / "_build" / "elsewhere" / "colab" / "claims.json"
+    path = tmp_path / "_build" / "environments" / "colab" / "claims.json"
     _, written = course(chapters)
     path.write_text(json.dumps(written | {"created": "2026-01-01T00:00:00+00:00"}))
     chapters["02_x"] = [equation("02", "other")]
@@ -184,9 +184,9 @@ def test_run_of_some_chapters_keeps_the_claims_and_the_age_of_the_others(course,
 
 
 def test_unreadable_ledger_stops_a_run_of_some_chapters_before_it_begins(course, tmp_path):
-    path = tmp_path / "_build" / "elsewhere" / "colab" / "claims.json"
+    path = tmp_path / "_build" / "environments" / "colab" / "claims.json"
     path.write_text(json.dumps({"claims": [{"id": "01.a"}]}))
     with pytest.raises(SystemExit, match="is not a ledger"):
-        elsewhere.main(["colab", "02_x"])
+        environments.main(["colab", "02_x"])
     end, _ = course({"01_x": [equation("01", "e")]})
     assert end == ""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from docutils import nodes
 
-from trainlab.book import glossary, mending, policy, sheets
+from trainlab.book.site import glossary, pages, policy, styles
 
 __all__ = ["setup"]
 
@@ -42,7 +42,7 @@ def _describe(app, pagename, templatename, context, doctree):
         if paragraphs:
             description = _shortened(paragraphs[0])
     title = re.sub(r"<[^>]*>", "", str(context.get("title", app.config.html_title)))
-    context["metatags"] = context.get("metatags", "") + mending.card_tags(
+    context["metatags"] = context.get("metatags", "") + pages.card_tags(
         title=title,
         description=description,
         address=f"{app.config.html_baseurl}{pagename}.html",
@@ -66,12 +66,12 @@ def _finish(app, exception):
         if folder.startswith("_static"):
             path.unlink()
             continue
-        path.write_text(mending.mend(path.read_text(), folder, root))
+        path.write_text(pages.mend(path.read_text(), folder, root))
     _drop_unused(root / "_static")
     _bundle_styles(root)
     missing = root / "404.html"
     base = urlsplit(app.config.html_baseurl).path
-    missing.write_text(mending.with_absolute_links(missing.read_text(), base))
+    missing.write_text(pages.with_absolute_links(missing.read_text(), base))
     for path in root.rglob("*.html"):
         path.write_text(policy.with_policy(path.read_text()))
     _write_site_map(app, root)
@@ -95,7 +95,7 @@ def _bundle_styles(root: Path) -> None:
     linked = [(most[0].parent / source).resolve() for source in link.findall(most[1])]
     target = root / "_static" / "book.css"
     target.write_text(
-        sheets.bundle(linked, root / "_static", sheets.words_in([*pages.values(), *scripts]))
+        styles.bundle(linked, root / "_static", styles.words_in([*pages.values(), *scripts]))
     )
     for path, page in pages.items():
         first = link.search(page)

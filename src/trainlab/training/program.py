@@ -5,7 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
-from trainlab.training_data import is_from_keras
+from trainlab.training.checks import is_from_keras
 
 __all__ = ["VALIDATION_SHARE", "XLA_BREAK_EVEN", "EpochProgram", "averages", "is_own"]
 

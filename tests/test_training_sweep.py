@@ -6,10 +6,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from trainlab import compiled_epoch
-from trainlab.compiled_epoch import EpochProgram
-from trainlab.sweeping import Template
-from trainlab.training import Sweep, SweepFailed, fit, sweep
+from trainlab.training import Sweep, SweepFailed, fit, program, sweep
+from trainlab.training.program import EpochProgram
+from trainlab.training.templates import Template
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +111,7 @@ def test_models_are_not_kept_unless_asked_for(data):
 
 
 def test_the_whole_sweep_decides_about_xla(data, programs, monkeypatch):
-    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 15)  # an epoch has 3 steps
+    monkeypatch.setattr(program, "XLA_BREAK_EVEN", 15)  # an epoch has 3 steps
 
     def without_dropout():
         return build(rate=0.0)
@@ -123,7 +122,7 @@ def test_the_whole_sweep_decides_about_xla(data, programs, monkeypatch):
 
 
 def test_the_last_seeds_of_a_shared_program_do_not_earn_xla(data, programs, monkeypatch):
-    monkeypatch.setattr(compiled_epoch, "XLA_BREAK_EVEN", 15)  # an epoch has 3 steps
+    monkeypatch.setattr(program, "XLA_BREAK_EVEN", 15)  # an epoch has 3 steps
     template, used = Template(), []
     for seeds in ([0, 1], [2, 3], [4], [5]):
         sweep(lambda: build(0.0), data[:2], seeds=seeds, epochs=2, template=template)

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainlab.compiled_epoch import EpochProgram, averages, is_own
-from trainlab.placement import place
-from trainlab.training_data import check_targets, is_arrays, is_from_keras, one_shape
+from trainlab.training.checks import check_targets, is_arrays, is_from_keras, one_shape
+from trainlab.training.device import place
+from trainlab.training.program import EpochProgram, averages, is_own
 
 __all__ = ["compile_epochs", "data_order", "fit_with_keras", "prepare", "run_epochs", "why_keras"]
 

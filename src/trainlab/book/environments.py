@@ -1,11 +1,12 @@
-"""Run the chapters where the course is not installed: `python -m trainlab.book.elsewhere colab`.
+"""Run the chapters where the course is not installed: `python -m trainlab.book.environments colab`.
 
 Each chapter lies alone in an empty folder, as one that was downloaded or opened in Colab, in an
 environment with other versions than the locked ones. Its own first cell has to fetch the course,
 from a clone that stands in for the repository's address, and may change no other package. A claim
 that does not repeat the record is a card there, as in a reader's notebook; the command names it and
-fails. What was measured goes to `_build/elsewhere/<name>/claims.json`, which `make compare` holds
-against the ledger of the book; a run of some chapters leaves the others' claims there as they are.
+fails. What was measured goes to `_build/environments/<name>/claims.json`, which `make compare`
+holds against the ledger of the book; a run of some chapters leaves the others' claims there as
+they are.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from trainlab import claims
 from trainlab.book import compare, contents, ledger, repository
 
-__all__ = ["ENVIRONMENTS", "Elsewhere", "ElsewhereError", "main"]
+__all__ = ["ENVIRONMENTS", "ChapterError", "Environment", "main"]
 
 KERNEL = "elsewhere"
 CELL_LIMIT = 600
@@ -43,23 +44,23 @@ ENVIRONMENTS = {
 }
 
 
-class ElsewhereError(RuntimeError):
+class ChapterError(RuntimeError):
     """A chapter did not run elsewhere; the message says which, where and why."""
 
 
-class Elsewhere:
+class Environment:
     """An environment of other versions, and a clone that stands in for the repository.
 
     Args:
         name: One of `ENVIRONMENTS`.
         root: The repository, whose last commit is what runs.
-        folder: Where everything is kept; by default `_build/elsewhere/<name>`.
+        folder: Where everything is kept; by default `_build/environments/<name>`.
     """
 
     def __init__(self, name: str, root: Path, folder: Path | None = None):
         self.name = name
         self.root = root
-        self.folder = folder or root / "_build" / "elsewhere" / name
+        self.folder = folder or root / "_build" / "environments" / name
         self.python = self.folder / "venv" / "bin" / "python"
 
     def make(self) -> None:
@@ -98,7 +99,7 @@ class Elsewhere:
         """Execute one chapter in an empty folder and return it.
 
         Raises:
-            ElsewhereError: It did not run to its end, or installed more than the course.
+            ChapterError: It did not run to its end, or installed more than the course.
         """
         self._uv("pip", "uninstall", "--python", self.python, "trainlab")
         before = self.packages()
@@ -119,12 +120,12 @@ class Elsewhere:
         except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # or a dead kernel
             kept = self.folder / f"{chapter}.broken.ipynb"
             nbformat.write(notebook, kept)
-            raise ElsewhereError(
+            raise ChapterError(
                 f"{chapter} does not run in {self.name!r}: {error}\n  It is kept as {kept}."
             ) from error
         added = {package.split()[0].split("==")[0] for package in self.packages() ^ before}
         if added != {"trainlab"}:
-            raise ElsewhereError(
+            raise ChapterError(
                 f"{chapter} changed these packages in {self.name!r}: {', '.join(sorted(added))}. "
                 "Its setup cell may install the course and nothing else."
             )
@@ -146,7 +147,7 @@ class Elsewhere:
 def _run(*command, cwd=None) -> str:
     finished = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
     if finished.returncode:
-        raise ElsewhereError(f"{' '.join(map(str, command))}\n{finished.stderr.strip()}")
+        raise ChapterError(f"{' '.join(map(str, command))}\n{finished.stderr.strip()}")
     return finished.stdout
 
 
@@ -167,20 +168,22 @@ def _disagreements(made: list[dict]) -> str:
     return "; ".join(f"{what}: {', '.join(found[what])}" for what in sorted(found))
 
 
-def _run_all(elsewhere: Elsewhere, chapters: list[str]) -> tuple[list[dict], list[dict], list[str]]:
+def _run_all(
+    environment: Environment, chapters: list[str]
+) -> tuple[list[dict], list[dict], list[str]]:
     """Run chapters, say how each went, and return their claims, their runs and which failed."""
     made, runs, failed = [], [], []
     for chapter in chapters:
         try:
-            notebook = elsewhere.run(chapter)
+            notebook = environment.run(chapter)
             own, run = ledger.claims_of(notebook, chapter), ledger.run_of(notebook, chapter)
-        except (ElsewhereError, ledger.LedgerError) as error:
+        except (ChapterError, ledger.LedgerError) as error:
             failed.append(chapter)
             print(f"✗ {error}", flush=True)
             continue
         made += own
         runs.append(run)
-        said = f"{chapter} in {elsewhere.name!r}: {compare.summary(own)}"
+        said = f"{chapter} in {environment.name!r}: {compare.summary(own)}"
         disagreements = _disagreements(own)
         print(f"✗ {said}; {disagreements}" if disagreements else f"✓ {said}", flush=True)
     return made, runs, failed
@@ -196,15 +199,15 @@ def main(arguments=None) -> None:
     parser.add_argument("chapters", nargs="*", help="all by default")
     options = parser.parse_args(arguments)
     root = Path.cwd()
-    elsewhere = Elsewhere(options.name, root)
-    path = elsewhere.folder / "claims.json"
+    environment = Environment(options.name, root)
+    path = environment.folder / "claims.json"
     try:
         # Before hours of running: what is there of other chapters has to be readable.
         others, since = _others(path, options.chapters) if options.chapters else ([], None)
-        elsewhere.make()
+        environment.make()
         chapters = options.chapters or contents.chapters_in_toc(root)
-        made, runs, failed = _run_all(elsewhere, chapters)
-    except (ElsewhereError, ValueError) as error:
+        made, runs, failed = _run_all(environment, chapters)
+    except (ChapterError, ValueError) as error:
         sys.exit(f"✗ {error}")
     if runs:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

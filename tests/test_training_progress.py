@@ -8,11 +8,11 @@ import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from trainlab.progress import ProgressBar
+from trainlab.training.progress import ProgressBar
 
 CELL = """
 import time
-from trainlab.progress import ProgressBar
+from trainlab.training.progress import ProgressBar
 print("before")
 with ProgressBar(10, "ReLU <He>") as bar:
     for done in range(11):

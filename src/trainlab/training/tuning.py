@@ -12,8 +12,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from trainlab import record, training
-from trainlab.sweeping import Template
+from trainlab import record
+from trainlab.training.fitting import sweep
+from trainlab.training.templates import Sweep, Template
 
 __all__ = ["TUNING_SEEDS", "Tuned", "choose_rate", "search", "tuned_sweep", "validation_loss"]
 
@@ -37,7 +38,7 @@ class Tuned(NamedTuple):
     """
 
     rate: float
-    runs: training.Sweep
+    runs: Sweep
     trials: dict[float, tuple[float, ...]]
 
 
@@ -72,7 +73,7 @@ def tuned_sweep(
         rates: The learning rates to begin with. A single one is taken as it is.
         label: The chapter's number and a name that no other search of it has, as "05 sigmoid,
             BatchNorm": under it the record keeps the choice. None searches in every run.
-        template: `trainlab.sweeping.Template` that keeps the compiled programs, to share them.
+        template: `trainlab.training.Template` that keeps the compiled programs, to share them.
         **fit_arguments: As for `trainlab.training.sweep`; there must be validation data.
 
     Returns:
@@ -88,7 +89,7 @@ def tuned_sweep(
     with template or Template() as template:
 
         def trial(rate):
-            swept = training.sweep(
+            swept = sweep(
                 lambda: build(rate),
                 data,
                 TUNING_SEEDS,
@@ -103,7 +104,7 @@ def tuned_sweep(
 
         setting = _setting(build(rates[0]), data, fit_arguments) if len(rates) else ""
         rate, trials = choose_rate(rates, trial, label=label, setting=setting)
-        runs = training.sweep(
+        runs = sweep(
             lambda: build(rate),
             data,
             seeds,

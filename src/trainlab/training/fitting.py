@@ -6,23 +6,23 @@ import random
 
 import keras
 
-from trainlab.placement import place, placed
-from trainlab.progress import ProgressBar
-from trainlab.sweeping import (
+from trainlab.training.checks import check_arguments, check_data, check_validation, is_arrays
+from trainlab.training.device import place, placed
+from trainlab.training.loop import (
+    compile_epochs,
+    fit_with_keras,
+    prepare,
+    run_epochs,
+    why_keras,
+)
+from trainlab.training.progress import ProgressBar
+from trainlab.training.templates import (
     Sweep,
     SweepFailed,
     Template,
     check_sweep,
     split_data,
     tabulate,
-)
-from trainlab.training_data import check_arguments, check_data, check_validation, is_arrays
-from trainlab.training_loop import (
-    compile_epochs,
-    fit_with_keras,
-    prepare,
-    run_epochs,
-    why_keras,
 )
 
 __all__ = ["Sweep", "SweepFailed", "fit", "sweep"]
@@ -48,7 +48,7 @@ def fit(
 
     `model.fit` starts a program for every batch and feeds it through an input pipeline. Here the
     data lie on the device and one program runs the whole epoch; XLA compiles it where that pays
-    (`trainlab.compiled_epoch.EpochProgram.plan`). The step inside is `model.train_step`, so that
+    (`trainlab.training.program.EpochProgram.plan`). The step inside is `model.train_step`, so that
     losses, regularizers, metrics, optimizers and schedules are Keras' own, and with `shuffle=False`
     weights, metrics and History equal `model.fit`'s to float tolerance.
 
@@ -185,7 +185,7 @@ def sweep(
         label: Name of the configuration in messages and in the progress bar. By default the name of
             `build`.
         keep_models: Whether the trained models are returned.
-        template: `trainlab.sweeping.Template` that keeps the compiled programs, to share them
+        template: `trainlab.training.Template` that keeps the compiled programs, to share them
             between sweeps that differ in nothing but seeds and learning rate.
         verbose: 0 hides the progress bar.
         **fit_arguments: `batch_size`, `epochs`, `validation_data`, `validation_freq`, `callbacks`,

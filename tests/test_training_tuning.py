@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from trainlab import record, training, tuning
-from trainlab.tuning import TUNING_SEEDS
+from trainlab import record, training
+from trainlab.training import tuning
+from trainlab.training.tuning import TUNING_SEEDS
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(64, 3)).astype("float32"), RNG.normal(size=(64, 1)).astype("float32")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Bezier
 
-from trainlab import claim_card
+from trainlab.cards import claim as claim_card
 
 __all__ = ["draw"]
 

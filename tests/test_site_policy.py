@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainlab.book.policy import policy, with_policy
+from trainlab.book.site.policy import policy, with_policy
 
 PAGE = "<html><head><title>T</title></head><body>{}</body></html>"
 

@@ -7,8 +7,9 @@ from importlib import metadata
 import pytest
 import records
 
-from trainlab import claim_card, claims, record
+from trainlab import claims, record
 from trainlab.book import assemble, contents
+from trainlab.cards import claim as claim_card
 
 SIDES = ("He", "Glorot")
 

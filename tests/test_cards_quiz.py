@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from trainlab.quiz import Quiz
+from trainlab.cards.quiz import Quiz
 
 CHAPTERS = sorted(Path(__file__).parents[1].glob("chapters/[0-9]*.ipynb"))
 QUESTION = {

@@ -1,0 +1,1 @@
+"""What happens to the pages of the site while Sphinx writes them, and after."""
