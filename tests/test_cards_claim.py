@@ -9,7 +9,8 @@ import records
 
 from trainlab import claims, record
 from trainlab.book import assemble, contents
-from trainlab.cards import claim as claim_card
+from trainlab.cards import addresses, numbers, sorts, wording
+from trainlab.cards.claim import COLOURS, MARKS, as_html
 
 SIDES = ("He", "Glorot")
 
@@ -69,7 +70,7 @@ class _Folded(HTMLParser):
 def read(claim):
     """Return a card as it is read, with its white space as single spaces."""
     page = _Folded()
-    page.feed(claim_card.as_html(claim.as_json()))
+    page.feed(as_html(claim.as_json()))
     page.shown, page.folded = (" ".join(text.split()) for text in (page.shown, page.folded))
     return page
 
@@ -151,15 +152,15 @@ def test_what_is_left_open_says_how_many_seeds_would_settle_it(shelf, mean, need
 
 def test_ten_of_ten_runs_need_about_as_many_as_the_exact_interval_says(shelf):
     put(shelf, share(10, 10))
-    said = claim_card.agreement(share(3, 3).as_json())
+    said = wording.agreement(share(3, 3).as_json())
     # 0.025 ** (1 / n) reaches 0.9 at n = 36.
     assert 30 <= int(re.search(r"about (\d+) seeds", said)[1]) <= 40
 
 
 def test_share_is_told_in_per_cent(shelf):
     claim = share(9, 10)
-    assert claim_card.interval(claim.as_json()) == "90\xa0% of the runs [55\xa0%, 100\xa0%]"
-    assert "≥ 90\xa0%" in claim_card.as_html(claim.as_json())
+    assert numbers.interval(claim.as_json()) == "90\xa0% of the runs [55\xa0%, 100\xa0%]"
+    assert "≥ 90\xa0%" in as_html(claim.as_json())
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_share_is_told_in_per_cent(shelf):
 )
 def test_units_read_as_they_are_meant(value, unit, text):
     claim = claims.bound("03.x", "X.", {0: value}, high=1e9, unit=unit)
-    assert claim_card.interval(claim.as_json()) == text
+    assert numbers.interval(claim.as_json()) == text
 
 
 @pytest.mark.parametrize(
@@ -194,14 +195,14 @@ def test_units_read_as_they_are_meant(value, unit, text):
 )
 def test_interval_has_the_digits_that_its_width_makes_sense_of(estimate, low, high, text):
     shown = {"estimate": estimate, "ci_low": low, "ci_high": high, "unit": ""}
-    assert claim_card.interval(shown) == text
+    assert numbers.interval(shown) == text
 
 
 def test_rounding_never_moves_an_end_to_the_other_side_of_the_criterion():
     shown = {"estimate": 0.14, "ci_low": 0.0967, "ci_high": 0.183, "unit": ""}
-    assert claim_card.interval(shown) == "0.14 [0.10, 0.18]"
+    assert numbers.interval(shown) == "0.14 [0.10, 0.18]"
     with_edge = {**shown, "values": {"low": 0.1}}
-    assert claim_card.interval(with_edge) == "0.140 [0.097, 0.183]"
+    assert numbers.interval(with_edge) == "0.140 [0.097, 0.183]"
 
 
 def test_median_is_shown_where_it_is_what_counts(shelf):
@@ -272,15 +273,33 @@ def cards(shelf):
 
 def test_cards_need_no_style_sheet_or_script_and_escape_text(shelf):
     for claim in cards(shelf):
-        html = claim_card.as_html(claim.as_json())
+        html = as_html(claim.as_json())
         page = read(claim)
         tags = {tag for tag, _ in page.tags}
         assert not tags & {"script", "style", "link", "img", "a-", "b", "i"}, claim.id
         assert not any(name.startswith("on") for _, given in page.tags for name in given)
         assert {"details", "summary"} <= tags
-        assert page.tags[0][1]["id"] == claim_card.anchor(claim.id)
+        assert page.tags[0][1]["id"] == addresses.anchor(claim.id)
         assert not re.search(r"(?<!-)\bcolor:(?!inherit|#fff)", html)
         assert "<A>" not in html and "\n" not in html
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [((2.0, 2.1, 1.9), "supported"), ((0.2, 0.21, 0.22), "weaker"), ((-1.0, -1.1), "refuted"),
+     ((0.4, 0.6, 0.5), "inconclusive")],
+)  # fmt: skip
+def test_edge_and_label_of_a_card_have_the_colour_of_its_verdict(values, verdict):
+    html = as_html(contrast(values).as_json())
+    colour = COLOURS[verdict]
+    assert re.match(
+        rf'<div class="claim-card" id="claim-03-a-beats-b" role="group" aria-label="Claim '
+        rf'03\.a-beats-b: {verdict}" style="[^"]*border-left:5px solid {colour};[^"]*"', html
+    )  # fmt: skip
+    assert (
+        f"background:{colour};color:#fff" in html and f"{MARKS[verdict]} {verdict}</span>" in html
+    )
+    assert "overflow-wrap" not in html
 
 
 def test_drawing_is_hidden_from_those_who_listen(shelf):
@@ -291,7 +310,7 @@ def test_drawing_is_hidden_from_those_who_listen(shelf):
 
 def drawing(claim):
     """Return the marks of a strip: places of filled dots, of rings and of shaded ranges."""
-    svg = re.search(r"<svg.*</svg>", claim_card.as_html(claim.as_json()))[0]
+    svg = re.search(r"<svg.*</svg>", as_html(claim.as_json()))[0]
     rings = re.findall(r'<circle cx="([\d.]+)" [^>]*fill="none"', svg)
     dots = re.findall(r'<circle cx="([\d.]+)" [^>]*fill="currentColor"', svg)
     shaded = re.findall(r'<rect x="([\d.]+)" y="2" width="([\d.]+)"', svg)
@@ -329,38 +348,38 @@ def test_strip_reaches_as_far_as_a_run_that_does_not_repeat(recorded):
 
 
 def test_link_to_the_guide_follows_the_repositorys_address(monkeypatch):
-    claim_card.guide_address.cache_clear()
+    addresses.guide_address.cache_clear()
     given = metadata.metadata("trainlab")
     monkeypatch.setattr(metadata, "metadata", lambda name: given)
     del given["Project-URL"]
     given["Project-URL"] = "Repository, https://github.com/You/a-Fork.git/"
     try:
         address = "https://you.github.io/a-Fork/pages/evidence.html"
-        assert claim_card.guide_address() == address
-        html = claim_card.as_html(contrast().as_json())
+        assert addresses.guide_address() == address
+        html = as_html(contrast().as_json())
         assert f'href="{address}"' in html
         assert 'href="../pages/evidence.html"' in assemble.GUIDE.sub(r'href="../\1"', html)
     finally:
-        claim_card.guide_address.cache_clear()
+        addresses.guide_address.cache_clear()
 
 
 def test_without_an_installed_package_there_is_no_link(monkeypatch):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 
-    claim_card.guide_address.cache_clear()
+    addresses.guide_address.cache_clear()
     monkeypatch.setattr(metadata, "metadata", missing)
     try:
-        assert "How to read" not in claim_card.as_html(contrast().as_json())
+        assert "How to read" not in as_html(contrast().as_json())
     finally:
-        claim_card.guide_address.cache_clear()
+        addresses.guide_address.cache_clear()
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(-1.23456, "−1.235"), (0.0, "0"), (123456.0, "1.235e+05"), (1e-7, "1e−07")]
 )
 def test_numbers_have_four_digits_and_a_true_minus(value, text):
-    assert claim_card.number(value) == text
+    assert numbers.number(value) == text
 
 
 def test_verdict_labels_have_enough_contrast_and_marks_of_their_own():
@@ -369,15 +388,15 @@ def test_verdict_labels_have_enough_contrast_and_marks_of_their_own():
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    assert set(claim_card._COLOURS) == set(claim_card._MARKS) == set(claims.VERDICTS)
-    assert len(set(claim_card._MARKS.values())) == len(set(claim_card._COLOURS.values())) == 4
-    for colour in claim_card._COLOURS.values():
+    assert set(COLOURS) == set(MARKS) == set(claims.VERDICTS)
+    assert len(set(MARKS.values())) == len(set(COLOURS.values())) == 4
+    for colour in COLOURS.values():
         assert 1.05 / (luminance(colour) + 0.05) >= 4.5
 
 
 def test_equations_findings_and_timings_are_counted_apart(shelf):
     made = [claim.as_json() for claim in cards(shelf)]
-    found = claim_card.counts(made)
+    found = sorts.counts(made)
     assert (found.equations, sum(found.findings.values()), found.timings) == (1, 5, 1)
     assert contents.verdicts(made).startswith("1 equation; 5 findings: ")
     assert contents.verdicts(made).endswith("; 1 timing")

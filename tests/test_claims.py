@@ -59,7 +59,10 @@ def test_identity_with_a_zero_reference_is_absolute():
     ("ours", "reference", "message"),
     [
         (np.zeros(3), np.zeros(4), r"shape \(3,\).*\(4,\)"),
-        ([np.zeros(3)], [np.zeros(3), np.zeros(3)], "holds 1 arrays"),
+        ([np.zeros(3)], [np.zeros(3), np.zeros(3)], "holds 1 arrays and `reference` 2;"),
+        ([np.zeros(3), np.zeros(2)], [np.zeros(3)], "holds 2 arrays and `reference` 1;"),
+        # More arrays than the other side has are told before shapes that differ.
+        ([np.zeros(4), np.zeros(2)], [np.zeros(3)], "both need the same number"),
         ([np.nan], [1.0], "not finite"),
         ([], [], "empty"),
     ],
@@ -327,6 +330,22 @@ def test_full_edition_is_held_against_its_own_record(shelf, full_edition):
     claim = differ(records.normal(10, 0.5, 0.1, seed=1), at_least=1)
     assert claim.repeat["edition"] == "full" and claim.agrees is True
     assert differ(records.normal(10, 2.0, 0.1, seed=1), at_least=1).agrees is False
+
+
+def test_edition_that_is_named_decides_whatever_the_process_chose(shelf):
+    records.put(shelf, "full", on_record(0.5, 10))
+    records.put(shelf, "quick", on_record(2.0, 16))
+    full = editions.EDITIONS["full"]
+    values = records.normal(10, 0.5, 0.1, seed=1)
+    claim = claims.contrast(*CONTRAST, values, [0.0] * 10, at_least=1, edition=full)
+    assert claim.repeat["edition"] == "full" and claim.agrees is True
+    assert list(claim.values["difference"]) == [str(seed) for seed in full.seeds]
+    assert editions.current().name == "quick" and differ(values, at_least=1).agrees is False
+    renamed = editions.Edition("full", images="full", seeds=(7, 8, 9))
+    bound = claims.bound(*BOUND, [1.0, 2.0, 3.0], high=9, edition=renamed)
+    assert list(bound.values["by_seed"]) == ["7", "8", "9"]
+    three = claims.contrast(*CONTRAST, [1.0, 2.0, 3.0], [0.0] * 3, at_least=0, edition=renamed)
+    assert list(three.values["a"]) == list(three.values["difference"]) == ["7", "8", "9"]
 
 
 def test_replication_travels_with_the_record(shelf):

@@ -24,7 +24,7 @@ from test_notebooks import EXECUTED
 from trainlab import claims, editions, record
 from trainlab.book import contents, experiment, ledger
 from trainlab.book import record as measure
-from trainlab.cards import claim as claim_card
+from trainlab.cards import sorts
 from trainlab.record import agreement
 from trainlab.record.series import SERIES
 from trainlab.training import tuning
@@ -115,7 +115,7 @@ def calls_in(source):
         allowed = {"supported"} if expected is None else {getattr(expected, "value", None)}
         if not allowed <= set(claims.VERDICTS):
             allowed = verdicts
-        is_timed = claim_card.is_timed(str(getattr(unit, "value", "")))
+        is_timed = sorts.is_timed(str(getattr(unit, "value", "")))
         position = node.lineno, node.col_offset
         found.append((position, Call(pattern, frozenset(allowed), is_timed)))
     return [call for _, call in sorted(found, key=lambda each: each[0])]
@@ -537,7 +537,7 @@ def test_readme_counts_what_is_on_record(shipped):
 def test_built_chapter_expects_the_verdicts_on_record_and_was_held_against_them(shipped, path):
     full = shipped.records["full"]["claims"]
     for claim in ledger.claims_of(nbformat.read(path, as_version=4), path.stem):
-        if claim_card.is_timed(claim["unit"]):
+        if sorts.is_timed(claim["unit"]):
             continue
         assert claim["expected"] == full[claim["id"]]["verdict"], claim["id"]
         is_open = claim["kind"] != "identity" and claim["expected"] == "inconclusive"

@@ -8,7 +8,7 @@ import records
 import tiny
 
 from trainlab import claims, editions, record
-from trainlab.book import ledger
+from trainlab.book import ledger, ledger_pages
 
 VERSIONS = {"tensorflow": "2", "keras": "3", "numpy": "2"}
 RUN = {
@@ -112,6 +112,7 @@ def test_damaged_file_is_refused(tmp_path, which, damage):
         ("unit", "\ud800", r"unit of claim '02.a' holds the character '\\ud800'"),
         ("verdict", '"><script>', r"verdict: expected enum .*'supported'"),
         ("id", "02.<b>", r"id: expected pattern"),
+        ("id", "02.a\n", r"id of claim '02.a\\n' holds the character"),
         ("values", None, r"values: expected type 'object'"),
         ("ci_low", "0", r"ci_low: expected type"),
         ("values", {"sides": ["a", "b\n"]}, r"a side of claim '02.a' holds the character"),
@@ -188,7 +189,7 @@ def test_disagreements_can_be_marked_and_the_ledger_says_so(shelf, tmp_path, mon
     on_record(shelf, "02.a")
     pair = _executed(tmp_path, "02_one", measured("02.a", [5.0, 5.1, 5.2]))
     found, report, _ = _gather(pair)
-    page = ledger.ledger_page(found, {"02_one": "One"})
+    page = ledger_pages.ledger_page(found, {"02_one": "One"})
     assert "Findings: 1 ✗ not repeated." in page and "<br>✗ not repeated</td>" in page
     assert report["moved"] == ["02.a"]
 
@@ -200,7 +201,7 @@ def test_ledger_shows_the_record_beside_the_run(shelf, tmp_path):
     found, _, _ = _gather(
         _executed(tmp_path, "02_one", measured("02.a", base), "02.new", timed, same)
     )
-    page = ledger.ledger_page(found, {"02_one": "One"})
+    page = ledger_pages.ledger_page(found, {"02_one": "One"})
     assert (
         "**1 equation checked; 2 findings measured: 1 supported, 1 inconclusive; 1 timing on this "
         "machine.**"
@@ -236,7 +237,7 @@ def test_a_finding_or_two_may_move(shelf, tmp_path):
         "seed by seed: 20 findings compared with the record, 1 moved by more than arithmetic "
         "explains: 02.claim-3 (seeds 0)"
     )
-    assert "`02.claim-3`" in ledger.report_page(report, {"02_one": "One"})
+    assert "`02.claim-3`" in ledger_pages.report_page(report, {"02_one": "One"})
 
 
 def test_more_that_moved_are_a_changed_package_or_experiment(shelf, tmp_path, monkeypatch):
@@ -270,7 +271,7 @@ def test_nothing_is_compared_where_the_record_knows_no_other_arithmetic_or_seed(
 
 def test_ledger_page_links_every_claim_to_its_card(tmp_path):
     found, _, _ = _gather(_executed(tmp_path, "02_one", "02.a", "02.b"))
-    page = ledger.ledger_page(found, {"02_one": "Chapter 02"})
+    page = ledger_pages.ledger_page(found, {"02_one": "Chapter 02"})
     for id in ("02-a", "02-b"):
         assert f"../chapters/02_one.html#claim-{id}" in page
     assert "<td>" in page and "A | B" in page  # the table is HTML, which a bar does not break
@@ -278,5 +279,5 @@ def test_ledger_page_links_every_claim_to_its_card(tmp_path):
 
 def test_report_page_lists_every_chapter(tmp_path):
     _, report, _ = _gather(_executed(tmp_path, "02_one"), _executed(tmp_path, "03_two"))
-    page = ledger.report_page(report, {"02_one": "One", "03_two": "Two"})
+    page = ledger_pages.report_page(report, {"02_one": "One", "03_two": "Two"})
     assert "One" in page and "Two" in page and "no finding moved" in page

@@ -7,6 +7,7 @@ import pkgutil
 import pytest
 
 import trainlab
+from trainlab.book import house
 
 MODULES = [
     info.name
@@ -54,3 +55,21 @@ def test_chapters_need_no_book_tooling():
                 for line in source(importlib.import_module(name)).splitlines()
                 if "import" in line
             )
+
+
+@pytest.mark.parametrize(
+    ("room", "above"),
+    [
+        ("files", set()),
+        ("editions", set()),
+        ("record", {"claims", "cards"}),
+        ("cards", {"claims", "exercises"}),
+        ("claims", {"exercises", "widgets", "training"}),
+        ("training", {"claims", "cards"}),
+    ],
+)
+def test_no_import_leads_back_up(room, above):
+    imports = house.arrows()
+    assert not imports[room] & {*above, "book", "book.site"}
+    if not above:
+        assert imports[room] == set()

@@ -2,11 +2,14 @@
 
 import json
 import math
+import re
 
+import jsonschema
 import pytest
 import records
 
 from trainlab import claims, editions, record
+from trainlab.record import agreement, schema, verdicts
 
 TUNING = record.Tuning(
     "03 sigmoid", "net", 0.1, {0.01: (2.0, 2.1, 2.2), 0.1: (1.0, 1.1, 0.9), 1.0: (math.nan,) * 3}
@@ -117,6 +120,47 @@ def test_digest_is_of_the_contents_and_not_of_their_layout(path):
     data = json.loads(path.read_text())
     turned = dict(reversed(list(data.items())))
     assert record.digest(turned) == record.digest(data) == data["sha256"]
+
+
+# The form of claims and records
+
+
+def allowed(name):
+    return schema.SCHEMA["$defs"][name]["enum"]
+
+
+def test_schema_is_one_and_allows_what_the_code_knows():
+    jsonschema.Draft202012Validator.check_schema(schema.SCHEMA)
+    jsonschema.Draft202012Validator.check_schema(schema.of_claim())
+    assert tuple(allowed("verdict")) == verdicts.VERDICTS
+    assert tuple(allowed("rule")) == agreement.RULES
+    assert allowed("edition") == list(editions.EDITIONS)
+    claim = schema.SCHEMA["$defs"]["claim"]
+    assert claim["properties"]["expected"]["enum"] == ["", *verdicts.VERDICTS]
+    assert list(claim["properties"]) == claim["required"] == list(claims.Claim.__annotations__)
+
+
+@pytest.mark.parametrize("entry", [{}, {"repeat": {"edition": "quick"}}, {"verdict": "true"}])
+def test_schema_takes_a_claim_and_no_other_data(entry):
+    check = jsonschema.Draft202012Validator(schema.of_claim())
+    claim = claims.bound("03.a", "A.", [1.0, 2.0], high=9).as_json()
+    assert check.is_valid(claim) is True
+    assert check.is_valid(claim | entry) is (entry == {})
+
+
+def test_claims_and_records_have_one_pattern_for_ids():
+    patterns = [*_found(schema.SCHEMA, "pattern")]
+    assert [each for each in patterns if "a-z0-9" in each] == [schema.CLAIM_ID]
+    assert re.fullmatch(schema.CLAIM_ID, "03.he-keeps-variance")
+    names = schema.SCHEMA["properties"]["claims"]["propertyNames"]
+    assert names == schema.SCHEMA["$defs"]["claim"]["properties"]["id"]
+
+
+def _found(data, key):
+    """Yield what stands under a key anywhere in JSON data."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            yield from [value] if name == key else _found(value, key)
 
 
 # Searches for a learning rate

@@ -104,6 +104,11 @@ def test_verdicts_and_their_borders(ends, criterion, effect, verdict):
     assert verdict in verdicts.VERDICTS
 
 
+def test_a_side_that_is_not_given_accepts_everything():
+    assert verdicts.judge(1, 2) == verdicts.judge(1, 2, high=2) == "supported"
+    assert verdicts.judge(1, 2, low=3) == verdicts.judge(1, 2, high=0) == "refuted"
+
+
 def test_every_interval_has_one_verdict():
     rng = np.random.default_rng(0)
     for _ in range(500):
@@ -113,3 +118,15 @@ def test_every_interval_has_one_verdict():
         apart = ends[1] < criterion[0] or criterion[1] < ends[0]
         expected = "supported" if inside else "refuted" if apart else "inconclusive"
         assert plain == expected
+
+
+def test_equal_values_are_equal_whatever_rounding_left_of_a_difference():
+    differences = [0.9 - 0.7, 0.8 - 0.6, 0.7 - 0.5, 0.6 - 0.4]
+    low, high = verdicts.interval(differences, grain=0.05)
+    rare = 1 - 0.025 ** (1 / 4)
+    assert (low, high) == pytest.approx((0.2 - 0.05 * rare, 0.2 + 0.05 * rare), rel=1e-12)
+
+
+def test_equal_values_on_a_criterion_meet_it():
+    assert verdicts.judge(*verdicts.interval([0.001] * 10), high=0.001) == "supported"
+    assert verdicts.judge(*verdicts.interval([0.001] * 10), low=0.001) == "supported"

@@ -31,7 +31,7 @@ def claim(name, chapter="04_one", by_seed=VALUES, agrees=True):
 
 def run(*claims, created="2026-01-02T03:04:05+00:00"):
     where = {"edition": "quick", "device": "CPU", "cores": 2, "versions": PYTHON}
-    return ledger.record_of(list(claims), [where], created)
+    return ledger.ledger_of(list(claims), [where], created)
 
 
 def entry(verdict="supported"):

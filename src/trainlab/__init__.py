@@ -21,6 +21,7 @@ __all__ = [
     "editions",
     "exercises",
     "few_labels",
+    "files",
     "leaderboard",
     "models",
     "plotting",

@@ -11,14 +11,19 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from trainlab import editions, record
-from trainlab.cards import claim as claim_card
-from trainlab.record import agreement
+from trainlab.cards import wording
+from trainlab.cards.claim import as_html, as_text
+from trainlab.cards.numbers import number
+from trainlab.cards.sorts import is_timed
+from trainlab.editions import Edition
+from trainlab.record import agreement, schema
 from trainlab.record.verdicts import VERDICTS, interval, judge, share_interval
 
 __all__ = ["MIME_TYPE", "VERDICTS", "Claim", "ClaimFailed", "bound", "contrast", "identity"]
@@ -28,6 +33,9 @@ MIME_TYPE = "application/vnd.trainlab.claim+json"
 # "stop" (set by the pipeline): a claim that a run does not repeat raises. "mark": the card says so.
 # Unset, in a reader's own notebook, it is as "mark".
 DISAGREEMENTS = "TRAINLAB_DISAGREEMENTS"
+
+
+_Values = Mapping[Any, float] | Iterable[float]
 
 
 class ClaimFailed(AssertionError):
@@ -84,17 +92,25 @@ class Claim:
         return asdict(self)
 
     def __str__(self) -> str:
-        return claim_card.as_text(self.as_json())
+        return as_text(self.as_json())
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
         return {
             "text/plain": str(self),
-            "text/html": claim_card.as_html(self.as_json()),
+            "text/html": as_html(self.as_json()),
             MIME_TYPE: self.as_json(),
         }
 
 
-def identity(id, statement, ours, reference, rtol=1e-5, *, expected="supported") -> Claim:
+def identity(
+    id: str,
+    statement: str,
+    ours: object,
+    reference: object,
+    rtol: float = 1e-5,
+    *,
+    expected: str = "supported",
+) -> Claim:
     """Claim that two computations of the same thing agree.
 
     The difference is taken relative to the largest reference value, so that an entry that should
@@ -114,14 +130,14 @@ def identity(id, statement, ours, reference, rtol=1e-5, *, expected="supported")
         ClaimFailed: In the pipeline, if the verdict is not the expected one.
         ValueError: Shapes or lengths differ, a value is not finite, or an argument is unknown.
     """
-    pairs = list(zip(_arrays(ours), _arrays(reference), strict=False))
-    if len(_arrays(ours)) != len(_arrays(reference)):
+    arrays, references = _arrays(ours), _arrays(reference)
+    if len(arrays) != len(references):
         raise ValueError(
-            f"{id}: `ours` holds {len(_arrays(ours))} arrays and `reference` "
-            f"{len(_arrays(reference))}; an identity compares them one by one."
+            f"{id}: `ours` holds {len(arrays)} arrays and `reference` {len(references)}; an "
+            "identity compares them one by one, so both need the same number."
         )
     worst = 0.0
-    for position, (a, b) in enumerate(pairs):
+    for position, (a, b) in enumerate(zip(arrays, references, strict=True)):
         if a.shape != b.shape:
             raise ValueError(
                 f"{id}: array {position} of `ours` has shape {a.shape}, that of `reference` "
@@ -131,16 +147,19 @@ def identity(id, statement, ours, reference, rtol=1e-5, *, expected="supported")
             raise ValueError(f"{id}: array {position} holds a value that is not finite.")
         difference, size = np.max(np.abs(a - b)), np.max(np.abs(b))
         worst = max(worst, float(difference / size) if size > 0 else float(difference))
-    n_numbers = sum(a.size for a, _ in pairs)
     return _conclude(
         id=id,
         kind="identity",
         statement=statement,
-        criterion=f"largest relative difference ≤ {claim_card.number(rtol)}",
+        criterion=f"largest relative difference ≤ {number(rtol)}",
         expected=expected,
         verdict="supported" if worst <= rtol else "refuted",
         n_seeds=1,
-        values={"largest_relative_difference": worst, "rtol": rtol, "numbers_compared": n_numbers},
+        values={
+            "largest_relative_difference": worst,
+            "rtol": rtol,
+            "numbers_compared": sum(a.size for a in arrays),
+        },
         estimate=worst,
         ci_low=None,
         ci_high=None,
@@ -149,16 +168,17 @@ def identity(id, statement, ours, reference, rtol=1e-5, *, expected="supported")
 
 
 def bound(
-    id,
-    statement,
-    values,
+    id: str,
+    statement: str,
+    values: _Values,
     *,
-    low=-math.inf,
-    high=math.inf,
-    share=None,
-    grain=None,
-    unit="",
-    expected=None,
+    low: float = -math.inf,
+    high: float = math.inf,
+    share: float | None = None,
+    grain: float | None = None,
+    unit: str = "",
+    expected: str | None = None,
+    edition: Edition | None = None,
 ) -> Claim:
     """Claim that a quantity, measured once a seed, lies within bounds.
 
@@ -179,20 +199,23 @@ def bound(
         unit: Unit of the values; one with the word "time" or "seconds" marks a claim about time,
             which belongs to the machine that measures it: it has no expected verdict.
         expected: The verdict that the text is written for, "supported" if not given.
+        edition: The edition whose record decides whether the run repeats it, the one that
+            `runtime.setup` chose by default.
 
     Raises:
         ClaimFailed: In the pipeline, if this run does not repeat the record.
         ValueError: No bound is given, a value is not finite, or an argument is unknown.
     """
+    edition = edition or editions.current()
     if low == -math.inf and high == math.inf:
         raise ValueError(f"{id}: a bound needs `low`, `high` or both.")
     _check_criterion(id, low, high, grain)
     if share is not None and not 0 < share < 1:
         raise ValueError(f"{id}: share={share!r} is not between 0 and 1, both excluded.")
-    by_seed = _by_seed(id, "values", values)
+    by_seed = _by_seed(id, "values", values, edition.seeds)
     measured = np.array(list(by_seed.values()))
-    is_timed = claim_card.is_timed(unit)
     range_text = _range_text(low, high, unit)
+    ends: tuple[Any, Any]
     if share is not None:
         inside = int(np.sum((measured >= low) & (measured <= high)))
         estimate, ends = inside / len(measured), share_interval(inside, len(measured))
@@ -207,11 +230,12 @@ def bound(
             verdict = judge(*ends, low, high)
             criterion = f"95 % interval of the mean {range_text}"
     return _conclude(
+        edition,
         id=id,
         kind="bound",
         statement=statement,
         criterion=criterion,
-        expected=expected if is_timed else expected or "supported",
+        expected=expected if is_timed(unit) else expected or "supported",
         verdict=verdict,
         n_seeds=len(measured),
         values={
@@ -228,17 +252,18 @@ def bound(
 
 
 def contrast(
-    id,
-    statement,
-    a,
-    b,
+    id: str,
+    statement: str,
+    a: _Values,
+    b: _Values,
     *,
-    at_least=None,
-    within=None,
-    grain=None,
-    unit="",
-    sides=("a", "b"),
-    expected=None,
+    at_least: float | None = None,
+    within: float | None = None,
+    grain: float | None = None,
+    unit: str = "",
+    sides: Sequence[str] = ("a", "b"),
+    expected: str | None = None,
+    edition: Edition | None = None,
 ) -> Claim:
     """Claim that `a` exceeds `b`, or that they hardly differ, paired by seed.
 
@@ -258,30 +283,35 @@ def contrast(
         unit: Unit of the values.
         sides: What `a` and `b` are called on the card.
         expected: The verdict that the text is written for, "supported" if not given.
+        edition: The edition whose record decides whether the run repeats it, the one that
+            `runtime.setup` chose by default.
 
     Raises:
         ClaimFailed: In the pipeline, if this run does not repeat the record.
         ValueError: The seeds differ or are fewer than 2, a value is not finite, not exactly one
             criterion is given, or an argument is unknown.
     """
-    if (at_least is None) == (within is None):
-        raise ValueError(f"{id}: a contrast needs exactly one of `at_least` and `within`.")
-    low, high = (at_least, math.inf) if within is None else (-within, within)
+    edition = edition or editions.current()
+    low, high = _margin(id, at_least, within)
     _check_criterion(id, low, high, grain)
     if len(sides) != 2:
         raise ValueError(f"{id}: sides={sides!r} names {len(sides)} sides; a contrast has two.")
-    a, b = _by_seed(id, sides[0], a), _by_seed(id, sides[1], b)
-    if list(a) != list(b):
+    first, second = (
+        _by_seed(id, side, values, edition.seeds)
+        for side, values in zip(sides, (a, b), strict=True)
+    )
+    if list(first) != list(second):
         raise ValueError(
-            f"{id}: {sides[0]!r} has the seeds {', '.join(a)} and {sides[1]!r} the seeds "
-            f"{', '.join(b)}; a contrast is paired, so both need the same seeds in one order."
+            f"{id}: {sides[0]!r} has the seeds {', '.join(first)} and {sides[1]!r} the seeds "
+            f"{', '.join(second)}; a contrast is paired, so both need the same seeds in one order."
         )
-    if len(a) < 2:
-        raise ValueError(f"{id}: a contrast needs at least 2 seeds, received {len(a)}.")
-    difference = {seed: a[seed] - b[seed] for seed in a}
+    if len(first) < 2:
+        raise ValueError(f"{id}: a contrast needs at least 2 seeds, received {len(first)}.")
+    difference = {seed: first[seed] - second[seed] for seed in first}
     measured = np.array(list(difference.values()))
     ends = interval(measured, grain)
     return _conclude(
+        edition,
         id=id,
         kind="contrast",
         statement=statement,
@@ -289,13 +319,13 @@ def contrast(
             f"95 % interval of the mean difference “{sides[0]} − {sides[1]}” "
             f"{_range_text(low, high, unit)}"
         ),
-        expected=expected if claim_card.is_timed(unit) else expected or "supported",
-        verdict=judge(*ends, low, high, effect=within is None and at_least > 0),
+        expected=expected if is_timed(unit) else expected or "supported",
+        verdict=judge(*ends, low, high, effect=high == math.inf and low > 0),
         n_seeds=len(measured),
         values={
             "sides": list(sides),
-            "a": a,
-            "b": b,
+            "a": first,
+            "b": second,
             "difference": difference,
             **_finite_bounds(low, high),
             **({} if grain is None else {"grain": grain}),
@@ -307,8 +337,18 @@ def contrast(
     )
 
 
-def _conclude(**fields) -> Claim:
-    claim = Claim(**_with_record(fields))
+def _margin(id: str, at_least: float | None, within: float | None) -> tuple[float, float]:
+    """Return between what a difference has to lie."""
+    if at_least is not None and within is None:
+        return at_least, math.inf
+    if within is not None and at_least is None:
+        return -within, within
+    raise ValueError(f"{id}: a contrast needs exactly one of `at_least` and `within`.")
+
+
+def _conclude(edition: Edition | None = None, **fields: Any) -> Claim:
+    """Return the claim as the record and a run of this edition leave it, or stop the pipeline."""
+    claim = Claim(**_with_record(fields, edition))
     if os.environ.get(DISAGREEMENTS) == "stop":
         if claim.agrees is False:
             raise ClaimFailed(_explained(claim))
@@ -318,32 +358,32 @@ def _conclude(**fields) -> Claim:
 
 def _refuse_changed(claim: Claim) -> None:
     """Raise if the record holds the claim with another criterion or another statement."""
-    if claim_card.is_timed(claim.unit) or os.environ.get(record.NOTES):
+    if is_timed(claim.unit) or os.environ.get(record.NOTES):
         return
-    for edition in editions.EDITIONS:
-        entry = record.claim(claim.id, edition)
+    for name in editions.EDITIONS:
+        entry = record.claim(claim.id, name)
         if entry is None:
             continue
-        found = _entry(claim.as_json(), edition)
+        found = _recorded(claim.as_json(), name)
         if found is None or entry["statement"] != claim.statement:
             raise ClaimFailed(
                 f"{claim}\n"
-                f"  The {edition} edition's record is of another claim: “{entry['statement']}”, "
+                f"  The {name} edition's record is of another claim: “{entry['statement']}”, "
                 f"{entry['criterion']}.\n"
                 "  Take the change back, or commit it and measure the record anew: make record "
-                f"EDITION={edition} ONLY=<chapter {claim.id[:2]}>."
+                f"EDITION={name} ONLY=<chapter {claim.id[:2]}>."
             )
 
 
-def _with_record(fields: dict) -> dict:
+def _with_record(fields: dict, edition: Edition | None) -> dict:
     """Return a claim's fields with its verdict on record and whether this run repeats it."""
     id, expected = fields["id"], fields["expected"]
-    if not re.fullmatch(r"\d\d\.[a-z0-9]+(-[a-z0-9]+)*", id):
+    if not re.fullmatch(schema.CLAIM_ID, id):
         raise ValueError(
             f"Claim id {id!r} is not of the form '03.he-keeps-variance': the chapter's "
             "two digits, a dot, a name in kebab case."
         )
-    if claim_card.is_timed(fields["unit"]):
+    if is_timed(fields["unit"]):
         if expected is not None:
             raise ValueError(
                 f"{id}: expected={expected!r} was given for a claim about time (its unit is "
@@ -353,11 +393,11 @@ def _with_record(fields: dict) -> dict:
         return {**fields, "expected": ""}
     if expected not in VERDICTS:
         raise ValueError(f"{id}: expected={expected!r} is not one of {', '.join(VERDICTS)}.")
-    found = _entry(fields, "full")
-    if fields["kind"] == "identity":
+    found = _recorded(fields, "full")
+    if edition is None:  # an equation, which every run has to repeat
         kept = found and {"verdict": found["verdict"], "estimate": found["estimate"]}
         return {**fields, "record": kept, "agrees": fields["verdict"] == expected}
-    own = _entry(fields, editions.current().name)
+    own = _recorded(fields, edition.name)
     if found is not None:
         names = ("verdict", "n_seeds", "estimate", "ci_low", "ci_high", "fragile")
         kept = {name: found.get(name) for name in names}
@@ -367,7 +407,7 @@ def _with_record(fields: dict) -> dict:
         return fields
     compared = agreement.repeat(own, agreement.measured(fields))
     fields["repeat"] = {
-        "edition": editions.current().name,
+        "edition": edition.name,
         "n_seeds": len(own["seeds"]),
         "estimate": own["estimate"],
         "low": compared.low,
@@ -380,7 +420,7 @@ def _with_record(fields: dict) -> dict:
     return fields
 
 
-def _entry(fields: dict, edition: str) -> dict | None:
+def _recorded(fields: dict, edition: str) -> dict | None:
     """Return what an edition's record holds of a claim, if its criterion is the same."""
     if os.environ.get(record.NOTES):  # it is being measured anew
         return None
@@ -390,12 +430,12 @@ def _entry(fields: dict, edition: str) -> dict | None:
     # Not the criterion's words: they name the sides, of which one may be found by measuring.
     numbers = {name: fields["values"].get(name) for name in ("low", "high", "share", "rtol")}
     same = all(entry[name] == fields[name] for name in ("kind", "unit")) and all(
-        _alike(entry.get(name), number) for name, number in numbers.items()
+        _is_same(entry.get(name), number) for name, number in numbers.items()
     )
     return entry if same else None
 
 
-def _alike(recorded: float | None, given: float | None) -> bool:
+def _is_same(recorded: float | None, given: float | None) -> bool:
     """Return whether two parts of a criterion are the same but for the record's rounding."""
     if recorded is None or given is None:
         return recorded is given
@@ -403,18 +443,18 @@ def _alike(recorded: float | None, given: float | None) -> bool:
 
 
 def _explained(claim: Claim) -> str:
-    if claim.kind == "identity":
+    repeat = claim.repeat
+    if repeat is None:  # an equation
         return (
             f"{claim}\n"
             f"  expected:  {claim.expected}, but it came out {claim.verdict}\n"
             "  An equation does not depend on seed or machine: the formula, the package or a "
             "version of Keras has changed. Mend it, or correct the text and `expected=`."
         )
-    repeat, number = claim.repeat, claim_card.number
-    what = {"median": "a median", "one": "one run at least"}.get(repeat["rule"], "a mean")
+    what = wording.compared_by(repeat["rule"])
     return (
         f"{claim}\n"
-        f"  This run does not repeat the record: over {claim_card.seeds(claim.as_json())} it "
+        f"  This run does not repeat the record: over {wording.seeds(claim.as_json())} it "
         f"measured {number(claim.estimate)}. The record of the {repeat['edition']} edition has "
         f"{number(repeat['estimate'])} over {repeat['n_seeds']} seeds, from which {what} "
         f"between {number(repeat['low'])} and {number(repeat['high'])} would repeat it.\n"
@@ -435,7 +475,7 @@ def _check_criterion(id: str, low: float, high: float, grain: float | None) -> N
         raise ValueError(f"{id}: grain={grain!r} is not a step between values; give one above 0.")
 
 
-def _arrays(values) -> list[np.ndarray]:
+def _arrays(values: Any) -> list[np.ndarray]:
     is_sequence = isinstance(values, (list, tuple))
     if is_sequence and any(np.ndim(value) > 0 for value in values):
         return [array for value in values for array in _arrays(value)]
@@ -445,9 +485,9 @@ def _arrays(values) -> list[np.ndarray]:
     return [array]
 
 
-def _by_seed(id, name, values) -> dict[str, float]:
+def _by_seed(id: str, name: str, values: _Values, seeds: Sequence[int]) -> dict[str, float]:
+    """Return values by the name of their seed, a sequence in the order of an edition's seeds."""
     if not isinstance(values, Mapping):
-        seeds = editions.current().seeds
         values = list(values)
         names = seeds if len(values) == len(seeds) else range(len(values))
         values = dict(zip(names, values, strict=True))
@@ -463,13 +503,13 @@ def _by_seed(id, name, values) -> dict[str, float]:
     return by_seed
 
 
-def _finite_bounds(low, high) -> dict[str, float]:
+def _finite_bounds(low: float, high: float) -> dict[str, float]:
     return {
         name: float(value) for name, value in (("low", low), ("high", high)) if math.isfinite(value)
     }
 
 
-def _range_text(low, high, unit) -> str:
+def _range_text(low: float, high: float, unit: str) -> str:
     suffix = f" {unit}" if unit else ""
     low_text, high_text = (f"{end:g}".replace("-", "−") for end in (low, high))
     if high == math.inf:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from trainlab import diagnostics
+from trainlab.files import write_whole
 
 __all__ = ["Leaderboard"]
 
@@ -35,10 +37,10 @@ class Leaderboard:
     Taught in chapter 10.
     """
 
-    def __init__(self, path=None, *, max_weights: int | None = None):
+    def __init__(self, path: str | Path | None = None, *, max_weights: int | None = None):
         self.path = None if path is None else Path(path)
         self.max_weights = max_weights
-        self._runs = {} if self.path is None else self._read()
+        self._runs = {} if self.path is None else _read(self.path)
 
     @property
     def runs(self) -> list[dict]:
@@ -46,7 +48,7 @@ class Leaderboard:
         order = sorted(self._runs.items(), key=lambda item: (-item[1]["accuracy"], item[0]))
         return [{"name": name, **run} for name, run in order]
 
-    def enter(self, name: str, model: keras.Model, x, y) -> Leaderboard:
+    def enter(self, name: str, model: keras.Model, x: ArrayLike, y: ArrayLike) -> Leaderboard:
         """Measure a model and put it on the board.
 
         Args:
@@ -70,11 +72,12 @@ class Leaderboard:
                 f"{name!r} has {weights:,} weights; this board takes at most "
                 f"{self.max_weights:,}. Use fewer or narrower layers."
             )
+        labels = np.asarray(y)
         outputs = np.asarray(model(keras.ops.convert_to_tensor(x), training=False))
-        if outputs.ndim != 2 or len(outputs) != len(y) or outputs.shape[1] < 2:
+        if outputs.ndim != 2 or len(outputs) != len(labels) or outputs.shape[1] < 2:
             raise ValueError(
-                f"{name!r} gives outputs of shape {outputs.shape} for {len(y)} images; expected "
-                "(images, classes)."
+                f"{name!r} gives outputs of shape {outputs.shape} for {len(labels)} images; "
+                "expected (images, classes)."
             )
         if not np.isfinite(outputs).all():
             raise ValueError(f"{name!r} gives outputs that are not finite: its training diverged.")
@@ -84,33 +87,10 @@ class Leaderboard:
             self._write()
         return self
 
-    def _read(self) -> dict:
-        if not self.path.exists():
-            return {}
-        try:
-            runs = json.loads(self.path.read_text(encoding="utf-8"))
-            return {
-                str(run["name"]): {
-                    "accuracy": float(run["accuracy"]),
-                    "weights": int(run["weights"]),
-                }
-                for run in runs
-            }
-        except (ValueError, TypeError, KeyError) as error:
-            aside = self.path.with_name(self.path.name + ".damaged")
-            self.path.replace(aside)
-            _logger.warning(
-                "trainlab: %s is not a leaderboard (%s: %s); it was moved to %s, and an empty "
-                "board begun.", self.path, type(error).__name__, error, aside.name,
-            )  # fmt: skip
-            return {}
-
     def _write(self) -> None:
         if self.path is None:
             return
-        partial = self.path.with_name(self.path.name + ".part")
-        partial.write_text(json.dumps(self.runs, indent=1) + "\n", encoding="utf-8")
-        partial.replace(self.path)
+        write_whole(self.path, json.dumps(self.runs, indent=1) + "\n")
 
     def __str__(self) -> str:
         width = max([len("run"), *(len(run["name"]) for run in self.runs)])
@@ -121,7 +101,7 @@ class Leaderboard:
         ]
         return "\n".join(lines)
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
         cell = '<td style="padding:.2em .8em;text-align:{}">{}</td>'
         rows = "".join(
             "<tr>"
@@ -140,3 +120,26 @@ class Leaderboard:
         )  # fmt: skip
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         return {"text/plain": str(self), "text/html": table}
+
+
+def _read(path: Path) -> dict[str, dict]:
+    """Return the runs of a file by their names, none of a file that had to be moved aside."""
+    if not path.exists():
+        return {}
+    try:
+        runs = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            str(run["name"]): {
+                "accuracy": float(run["accuracy"]),
+                "weights": int(run["weights"]),
+            }
+            for run in runs
+        }
+    except (ValueError, TypeError, KeyError) as error:
+        aside = path.with_name(path.name + ".damaged")
+        path.replace(aside)
+        _logger.warning(
+            "trainlab: %s is not a leaderboard (%s: %s); it was moved to %s, and an empty "
+            "board begun.", path, type(error).__name__, error, aside.name,
+        )  # fmt: skip
+        return {}

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["LIMIT", "Widget", "function_and_slope", "paths_on_surface", "scale_and_depth"]
 
@@ -58,11 +60,18 @@ class Widget:
     def __str__(self) -> str:
         return self.caption
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
         return {"text/html": self.html, "image/svg+xml": self.svg, "text/plain": self.caption}
 
 
-def scale_and_depth(scales, depths, signals, *, start=None, label="") -> Widget:
+def scale_and_depth(
+    scales: ArrayLike,
+    depths: ArrayLike,
+    signals: Mapping[str, ArrayLike],
+    *,
+    start: float | None = None,
+    label: str = "",
+) -> Widget:
     """Show how signals fare with depth; the slider chooses the scale of the initialization.
 
     Used in chapter 02.
@@ -129,7 +138,9 @@ def scale_and_depth(scales, depths, signals, *, start=None, label="") -> Widget:
     )  # fmt: skip
 
 
-def function_and_slope(z, functions: Mapping) -> Widget:
+def function_and_slope(
+    z: ArrayLike, functions: Mapping[str, tuple[ArrayLike, ArrayLike]]
+) -> Widget:
     """Show a function with its tangent, and its slope; choose the function, move the point.
 
     Made for chapter 04.
@@ -173,7 +184,7 @@ def function_and_slope(z, functions: Mapping) -> Widget:
         'stroke="currentColor" stroke-width="1.5" fill="none"/>'
     )
     parts = [axes.draw(), axes.clipped("".join(curves)), _legend(["function", "its slope"])]
-    # The same formulas as below in _tangent and in axes.x and axes.y.
+    # The same formulas as below in _tangent, axes.x and axes.y: a test runs both and compares.
     show = (
         "const p=all('.d'),o=all('.o'),s=$('select'),"
         "X=v=>+(d.b[0]+(v-d.r[0])*d.b[1]).toFixed(1),Y=v=>+(d.b[2]-(v-d.r[1])*d.b[3]).toFixed(1),"
@@ -203,7 +214,15 @@ def function_and_slope(z, functions: Mapping) -> Widget:
     )  # fmt: skip
 
 
-def paths_on_surface(x, y, loss, paths: Mapping, losses: Mapping, *, label="") -> Widget:
+def paths_on_surface(
+    x: ArrayLike,
+    y: ArrayLike,
+    loss: ArrayLike,
+    paths: Mapping[str, ArrayLike],
+    losses: Mapping[str, ArrayLike],
+    *,
+    label: str = "",
+) -> Widget:
     """Show optimizers walking over a surface; the slider chooses the step.
 
     Made for chapter 07.
@@ -229,7 +248,7 @@ def paths_on_surface(x, y, loss, paths: Mapping, losses: Mapping, *, label="") -
             f"`paths` names {list(paths)} and `losses` {list(losses)}; both need the same names, "
             f"1 to {len(_COLOURS)} of them."
         )
-    points = len(next(iter(losses.values())))
+    points = len(np.asarray(next(iter(losses.values()))))
     axes = _Axes(
         (x[0], x[-1]),
         (y[0], y[-1]),
@@ -270,20 +289,28 @@ def paths_on_surface(x, y, loss, paths: Mapping, losses: Mapping, *, label="") -
 class _Axes:
     """The frame of a drawing: from data to units of the drawing, ticks and labels."""
 
-    def __init__(self, xlim, ylim, *, xlabel, xticks, yticks):
+    def __init__(
+        self,
+        xlim: tuple[float, float],
+        ylim: tuple[float, float],
+        *,
+        xlabel: str,
+        xticks: Mapping[Any, str],
+        yticks: Mapping[Any, str],
+    ) -> None:
         self.xlim, self.ylim = xlim, ylim
         self.x_unit = (_WIDTH - _LEFT - _RIGHT) / (xlim[1] - xlim[0])
         self.y_unit = (_HEIGHT - _TOP - _BOTTOM) / (ylim[1] - ylim[0])
         self.xlabel, self.xticks, self.yticks = xlabel, xticks, yticks
 
     # What lies outside the frame is cut off there; far outside, numbers need not be exact.
-    def x(self, value):
+    def x(self, value: Any) -> Any:
         return np.clip(_LEFT + (value - self.xlim[0]) * self.x_unit, -999, 999)
 
-    def y(self, value):
+    def y(self, value: Any) -> Any:
         return np.clip(_HEIGHT - _BOTTOM - (value - self.ylim[0]) * self.y_unit, -999, 999)
 
-    def clipped(self, drawing) -> str:
+    def clipped(self, drawing: str) -> str:
         """Return a drawing that ends at the frame: an svg inside an svg cuts, and needs no id."""
         x, y, width, height = _LEFT, _TOP, _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
         return (
@@ -314,9 +341,9 @@ class _Axes:
         return "".join(parts)
 
 
-def _widget(drawing, controls, caption, show, data, label) -> Widget:
-    data = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-    key = sha256((drawing + controls + show + data).encode()).hexdigest()[:12]
+def _widget(drawing: str, controls: str, caption: str, show: str, data: dict, label: str) -> Widget:
+    held = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    key = sha256((drawing + controls + show + held).encode()).hexdigest()[:12]
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{escape(label)}" width="{_WIDTH}" height="{_HEIGHT}" '
@@ -328,7 +355,7 @@ def _widget(drawing, controls, caption, show, data, label) -> Widget:
         + svg.format("display:block;width:100%;height:auto")
         + f"<div hidden>{controls}</div>"
         f'<output style="display:block;min-height:3em">{escape(caption)}</output></div>'
-        f"<script>{_SCRIPT % (key, show, data)}</script>"
+        f"<script>{_SCRIPT % (key, show, held)}</script>"
     )
     size = len(html.encode())
     if size >= LIMIT:
@@ -340,7 +367,7 @@ def _widget(drawing, controls, caption, show, data, label) -> Widget:
     return Widget(html, svg.format("background:#fff;color:#24292e"), caption)
 
 
-def _slider(name, low, high, value, text) -> str:
+def _slider(name: str, low: int, high: int, value: int, text: str) -> str:
     now = escape(re.split("[,:]", text)[0])
     return (
         f'<label style="display:block;margin:.3em 0">{escape(name)}<input type="range" '
@@ -349,11 +376,11 @@ def _slider(name, low, high, value, text) -> str:
     )
 
 
-def _ink(number) -> str:
+def _ink(number: int) -> str:
     return f"color-mix(in srgb,{_COLOURS[number]} 68%,currentColor)"
 
 
-def _path(points, number, style, css_class=None) -> str:
+def _path(points: str, number: int, style: str, css_class: str | None = None) -> str:
     # The attribute is for readers that do not know color-mix.
     named = f'class="{css_class}" ' if css_class else ""
     return (
@@ -363,16 +390,17 @@ def _path(points, number, style, css_class=None) -> str:
     )
 
 
-def _dot(x, y, number) -> str:
+def _dot(x: float, y: float, number: int) -> str:
     return (
         f'<circle class="o" cx="{x:.1f}" cy="{y:.1f}" r="5.5" fill="{_COLOURS[number]}" '
         f'style="fill:{_ink(number)}"/>'
     )
 
 
-def _legend(names) -> str:
+def _legend(names: Sequence[str]) -> str:
     """Draw the legend above the axes, in two rows where one is too short."""
-    places, x, row = [], _LEFT, 0
+    places: list[tuple[float, int]] = []
+    x, row = float(_LEFT), 0
     for name in names:
         width = 40 + 7.8 * len(name)  # of the line and of letters of 14 pixels
         if x + width > _WIDTH and x > _LEFT:
@@ -390,58 +418,58 @@ def _legend(names) -> str:
     return "".join(parts)
 
 
-def _contours(axes, x, y, loss) -> str:
+def _contours(axes: _Axes, x: np.ndarray, y: np.ndarray, loss: np.ndarray) -> str:
     """Draw lines of equal loss at levels that hold equal shares of the map."""
     from contourpy import contour_generator
 
     generator = contour_generator(x, y, loss)
     lines = []
     for level in np.quantile(loss, np.linspace(0.05, 0.95, 9)):
-        for line in generator.lines(level):
+        for line in map(np.asarray, generator.lines(level)):
             thinned = line[:: max(1, len(line) // 48)]
             across, down = np.vstack([thinned, line[-1:]]).T
             lines.append(_line(_rounded(axes.x(across)), _rounded(axes.y(down))))
     return f'<path d="{"".join(lines)}" fill="none" stroke="currentColor" stroke-opacity=".35"/>'
 
 
-def _tangent(axes, z, value, slope) -> str:
+def _tangent(axes: _Axes, z: float, value: float, slope: float) -> str:
     half = 1.2 / np.hypot(1, slope)
     ends = np.array([-half, half])
     return _line(_rounded(axes.x(z + ends)), _rounded(axes.y(value + slope * ends)))
 
 
-def _line(x, y) -> str:
+def _line(x: Iterable[float], y: Iterable[float]) -> str:
     return "".join(
         f"{'L' if i else 'M'}{a:g} {b:g}" for i, (a, b) in enumerate(zip(x, y, strict=True))
     )
 
 
-def _rounded(values, digits=1) -> list:
-    values = (np.round(values, digits) + 0.0).tolist()
-    return [int(value) if value.is_integer() else value for value in values]
+def _rounded(values: np.ndarray, digits: int = 1) -> list[float]:
+    rounded = (np.round(values, digits) + 0.0).tolist()
+    return [int(value) if value.is_integer() else value for value in rounded]
 
 
-def _of_shape(values, shape, name) -> np.ndarray:
-    values = np.asarray(values, dtype=float)
-    if values.shape != tuple(shape):
-        raise ValueError(f"{name!r} has shape {values.shape}; the figure needs {tuple(shape)}.")
-    return values
+def _of_shape(values: ArrayLike, shape: tuple[int, ...], name: str) -> np.ndarray:
+    array = np.asarray(values, dtype=float)
+    if array.shape != tuple(shape):
+        raise ValueError(f"{name!r} has shape {array.shape}; the figure needs {tuple(shape)}.")
+    return array
 
 
-def _signed(value) -> str:
+def _signed(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def _short(value) -> str:
+def _short(value: float) -> str:
     return f"{value:.2g}".replace("-", "−")
 
 
-def _power(exponent) -> str:
+def _power(exponent: int) -> str:
     digits = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return "1" if exponent == 0 else f"10{digits}"
 
 
-def _size(exponent, limit) -> str:
+def _size(exponent: float, limit: int) -> str:
     if abs(exponent) > limit:
         return ("over " if exponent > 0 else "under ") + _power(limit if exponent > 0 else -limit)
     value = 10.0**exponent
@@ -450,12 +478,12 @@ def _size(exponent, limit) -> str:
     return f"× 10^{exponent:.1f}".replace("-", "−")
 
 
-def _function_caption(name, z, value, slope) -> str:
-    z, value, slope = (
+def _function_caption(name: str, z: float, value: float, slope: float) -> str:
+    at, height, steepness = (
         f"{v:.{digits}f}".replace("-", "−") for v, digits in ((z, 2), (value, 3), (slope, 3))
     )
-    return f"{name} at z = {z}: value {value}, slope {slope}"
+    return f"{name} at z = {at}: value {height}, slope {steepness}"
 
 
-def _race_caption(step, losses) -> str:
+def _race_caption(step: int, losses: Mapping[str, float]) -> str:
     return f"Step {step}, loss: " + ", ".join(f"{n} {_short(v)}" for n, v in losses.items())

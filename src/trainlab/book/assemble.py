@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -21,7 +22,8 @@ import yaml
 from trainlab import claims, editions, record
 from trainlab.book import contents, failures, processes, repository, versions
 from trainlab.book.site import picture
-from trainlab.cards import claim as claim_card
+from trainlab.cards.claim import as_html
+from trainlab.cards.sorts import has_seeds
 
 __all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
 
@@ -83,9 +85,9 @@ def stage(root: Path, edition_folder: Path) -> Path:
 
 def _example(claims_found: list[dict]) -> str:
     """Return the card that the page on evidence explains, "" where nothing was measured."""
-    findings = [claim for claim in claims_found if claim_card.has_seeds(claim)]
+    findings = [claim for claim in claims_found if has_seeds(claim)]
     findings.sort(key=lambda claim: claim["id"] != EXAMPLE)
-    return _linked_here(claim_card.as_html(findings[0])) if findings else ""
+    return _linked_here(as_html(findings[0])) if findings else ""
 
 
 def _linked_here(html: str) -> str:
@@ -149,7 +151,7 @@ def swap_in(pages: Path, site: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def main(arguments=None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Stage, build and swap in the site of one edition."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("edition_folder", type=Path)

@@ -13,11 +13,11 @@ import math
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainlab.cards import claim as claim_card
+from trainlab.cards import numbers, sorts
 
 __all__ = [
     "KINDS", "Finding", "as_markdown", "by_seed", "findings", "main", "read_ledger", "summary",
@@ -119,7 +119,7 @@ def _what(claims: tuple[dict | None, ...]) -> str | None:
     there = [claim for claim in claims if claim is not None]
     for what in unrepeated(there):
         return what
-    if claim_card.is_timed(there[0]["unit"]):
+    if sorts.is_timed(there[0]["unit"]):
         return "time"
     if len(there) < len(claims):
         return "missing"
@@ -128,8 +128,8 @@ def _what(claims: tuple[dict | None, ...]) -> str | None:
 
 def _apart(claims: list[dict]) -> bool:
     """Return whether run means differ by more than the record allows between a run and itself."""
-    repeats = [claim.get("repeat") for claim in claims]
-    if None in repeats:
+    repeats = [claim["repeat"] for claim in claims if claim.get("repeat") is not None]
+    if len(repeats) < len(claims):
         return False
     middles = [
         statistics.median(by_seed(claim).values())
@@ -162,7 +162,7 @@ def as_markdown(*ledgers: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(*cells) -> str:
+def _row(*cells: object) -> str:
     escaped = (str(cell).replace("|", "\\|") for cell in cells)
     return f"| {' | '.join(escaped)} |"
 
@@ -171,15 +171,15 @@ def _cell(claim: dict | None) -> str:
     if claim is None:
         return "–"
     mark = {True: "✓ ", False: "✗ ", None: ""}[claim["agrees"]]
-    text = f"{mark}{claim_card.interval(claim)}"
+    text = f"{mark}{numbers.interval(claim)}"
     repeat = claim.get("repeat")
     if claim["agrees"] is False and repeat is not None:
-        low, high = claim_card.number(repeat["low"]), claim_card.number(repeat["high"])
+        low, high = numbers.number(repeat["low"]), numbers.number(repeat["high"])
         text += f"; the record takes {low} to {high}"
     return text
 
 
-def main(arguments=None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print what a run does not repeat.
 
     Exit with 1 if there is such a claim, or with two ledgers if one is that the first repeats.

@@ -14,14 +14,15 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from trainlab.cards import claim as claim_card
+from trainlab.cards import addresses, sorts, wording
+from trainlab.cards.claim import verdict_badge
+from trainlab.cards.numbers import counted
 from trainlab.record import Record
 
 __all__ = [
     "ContentsError",
     "by_verdict",
     "chapters_in_toc",
-    "counted",
     "course_map",
     "heading_of",
     "headline",
@@ -82,14 +83,9 @@ def _found_in(notebook: Path, **patterns: str) -> dict[str, str]:
     return found
 
 
-def counted(n: int, name: str) -> str:
-    """Return "1 equation", "2 equations"."""
-    return f"{n} {name}{'s' if n != 1 else ''}"
-
-
 def verdicts(claims: list[dict]) -> str:
     """Return what there is: "9 equations; 12 findings: 8 supported, 4 refuted; 2 timings"."""
-    found = claim_card.counts(claims)
+    found = sorts.counts(claims)
     findings = sum(found.findings.values())
     parts = [counted(found.equations, "equation")] if found.equations else []
     if findings:
@@ -99,7 +95,7 @@ def verdicts(claims: list[dict]) -> str:
     return "; ".join(parts) or "no claims"
 
 
-def by_verdict(found: claim_card.Counts) -> str:
+def by_verdict(found: sorts.Counts) -> str:
     """Return how many findings have each verdict: "8 supported, 4 refuted"."""
     return ", ".join(f"{n} {verdict}" for verdict, n in found.findings.items() if n)
 
@@ -112,7 +108,7 @@ def headline(record: Record | None) -> str:
     """
     if record is None:
         return "not measured yet: `make record EDITION=full` does it"
-    found = claim_card.counts(record.claims.values())
+    found = sorts.counts(record.claims.values())
     total = sum(found.findings.values())
     text = (
         f"{counted(found.equations, 'equation')} checked, {counted(total, 'finding')} measured: "
@@ -181,7 +177,7 @@ def course_map(root: Path, claims: dict, report: dict) -> str:
 
 def _dots(claims: list[dict]) -> str:
     """Return a dot of its verdict's colour for every finding."""
-    findings = claim_card.counts(claims).findings
+    findings = sorts.counts(claims).findings
     dots = "".join(f'<i class="{verdict}"></i>' * n for verdict, n in findings.items())
     return f'<span class="dots" aria-hidden="true">{dots}</span>'
 
@@ -230,9 +226,9 @@ def misconceptions_page(root: Path, claims: dict) -> str:
 
 
 def _verdict_with_link(claim: dict) -> str:
-    address = f"../chapters/{claim['chapter']}.html#{claim_card.anchor(claim['id'])}"
-    basis = "equation" if claim["kind"] == "identity" else claim_card.effect(claim)
+    address = f"../chapters/{claim['chapter']}.html#{addresses.anchor(claim['id'])}"
+    basis = "equation" if claim["kind"] == "identity" else wording.effect(claim)
     return (
-        f'{claim_card.badge(claim)} <a href="{address}">{escape(claim["statement"])}</a> '
+        f'{verdict_badge(claim)} <a href="{address}">{escape(claim["statement"])}</a> '
         f"<small>{escape(basis)}</small>"
     )

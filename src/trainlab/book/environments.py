@@ -18,6 +18,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -27,6 +28,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from trainlab import claims
 from trainlab.book import compare, contents, ledger, repository
+from trainlab.files import write_whole
 
 __all__ = ["ENVIRONMENTS", "ChapterError", "Environment", "main"]
 
@@ -140,11 +142,11 @@ class Environment:
             "GIT_CONFIG_VALUE_0": repository.address(self.folder / "course"),
         }
 
-    def _uv(self, *arguments) -> str:
+    def _uv(self, *arguments: str | Path) -> str:
         return _run(Path(sys.prefix) / "bin" / "uv", *arguments, cwd=self.root)
 
 
-def _run(*command, cwd=None) -> str:
+def _run(*command: str | Path, cwd: Path | None = None) -> str:
     finished = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
     if finished.returncode:
         raise ChapterError(f"{' '.join(map(str, command))}\n{finished.stderr.strip()}")
@@ -189,7 +191,7 @@ def _run_all(
     return made, runs, failed
 
 
-def main(arguments=None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run chapters in one environment and write their claims.
 
     Exit with 1 if a chapter fails, an equation does not hold or a claim does not repeat the record.
@@ -212,11 +214,9 @@ def main(arguments=None) -> None:
     if runs:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         claims_of_all = sorted(made + others, key=lambda claim: claim["chapter"])
-        partial = path.with_suffix(".part")
         # With other chapters in it, the ledger is as old as they are.
-        kept = ledger.record_of(claims_of_all, runs, since or now)
-        partial.write_text(json.dumps(kept, indent=1) + "\n")
-        partial.replace(path)
+        kept = ledger.ledger_of(claims_of_all, runs, since or now)
+        write_whole(path, json.dumps(kept, indent=1) + "\n")
     problems = [f"{len(failed)} chapters failed: {', '.join(failed)}"] if failed else []
     problems += filter(None, [_disagreements(made)])
     if problems:

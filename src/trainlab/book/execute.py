@@ -14,7 +14,9 @@ import re
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 import nbformat
 import papermill
@@ -22,6 +24,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from trainlab.book import failures, ledger, processes
+from trainlab.files import write_whole
 
 __all__ = ["ChapterError", "execute", "main"]
 
@@ -31,7 +34,13 @@ class ChapterError(RuntimeError):
 
 
 def execute(
-    source: Path, target: Path, broken: Path, *, edition: str, timeout: int, progress=sys.stderr
+    source: Path,
+    target: Path,
+    broken: Path,
+    *,
+    edition: str,
+    timeout: int,
+    progress: TextIO = sys.stderr,
 ) -> dict:
     """Execute a chapter and return its report.
 
@@ -72,8 +81,7 @@ def execute(
         notebook = nbformat.read(partial, as_version=4)
         _clean(notebook, edition)
         claims = [record["id"] for record in ledger.claims_of(notebook, chapter)]
-        nbformat.write(notebook, partial)
-        partial.replace(target)
+        write_whole(target, nbformat.writes(notebook) + "\n")
     except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
         broken.parent.mkdir(parents=True, exist_ok=True)
         partial.replace(broken)
@@ -94,7 +102,7 @@ def execute(
     }
 
 
-def _explain(chapter, broken, error, timeout) -> str:
+def _explain(chapter: str, broken: Path, error: Any, timeout: int) -> str:
     notebook = nbformat.read(broken, as_version=4)
     code = [
         cell
@@ -125,7 +133,7 @@ def _explain(chapter, broken, error, timeout) -> str:
     )
 
 
-def _clean(notebook, edition: str) -> None:
+def _clean(notebook: nbformat.NotebookNode, edition: str) -> None:
     """Make the executed notebook one that reads, and runs again, as if written for the edition.
 
     The injected parameters are folded into the cell they override, and what papermill recorded
@@ -152,7 +160,7 @@ def _peak_rss_of_children_mb() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def main(arguments=None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Execute the chapter named on the command line and write its report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
@@ -183,9 +191,7 @@ def main(arguments=None) -> None:
             timeout=options.timeout,
             progress=terminal,
         )
-        partial = options.report.with_suffix(".part")
-        partial.write_text(json.dumps(report, indent=1) + "\n")
-        partial.replace(options.report)
+        write_whole(options.report, json.dumps(report, indent=1) + "\n")
     print(
         f"✓ {report['chapter']}: {len(report['claims'])} claims, {report['seconds']:.0f} s, "
         f"{report['peak_rss_mb']} MB"

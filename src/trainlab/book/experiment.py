@@ -12,8 +12,9 @@ import functools
 import hashlib
 import re
 import symtable
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
@@ -45,9 +46,8 @@ def lesson(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 def sources(notebook: nbformat.NotebookNode | Path) -> list[str]:
     """Return the sources of a chapter's lesson as plain Python."""
-    if isinstance(notebook, Path):
-        notebook = nbformat.read(notebook, as_version=4)
-    return [TransformerManager().transform_cell(cell.source) for cell in lesson(notebook)]
+    read = nbformat.read(notebook, as_version=4) if isinstance(notebook, Path) else notebook
+    return [TransformerManager().transform_cell(cell.source) for cell in lesson(read)]
 
 
 class _OwnScopes(ast.NodeTransformer):
@@ -56,28 +56,30 @@ class _OwnScopes(ast.NodeTransformer):
     Since Python 3.12 symbol tables count those of other comprehensions among the names around them.
     """
 
-    def visit_ListComp(self, node):
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
         self.generic_visit(node)
         return ast.GeneratorExp(node.elt, node.generators)
 
     visit_SetComp = visit_ListComp
 
-    def visit_DictComp(self, node):
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
         self.generic_visit(node)
         return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
-def _scopes(table) -> list:
+def _scopes(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
     return [table, *(scope for child in table.get_children() for scope in _scopes(child))]
 
 
-def _statements(body) -> Iterator[ast.stmt]:
+def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield statements in the order of their first execution, loops as a head and their body."""
     for statement in body:
-        inner = []
+        inner: list[ast.stmt] = []
         if isinstance(statement, (ast.For, ast.If, ast.While, ast.With)):
             inner = [*statement.body, *getattr(statement, "orelse", [])]
-            statement.body, statement.orelse = [ast.Pass()], []
+            statement.body = [ast.Pass()]
+            if not isinstance(statement, ast.With):
+                statement.orelse = []
         yield statement
         yield from _statements(inner)
 
@@ -90,7 +92,9 @@ def names_of(source: str) -> tuple[set[str], set[str], set[str]]:
     one that is known to change (`history = model.fit(…)`), or passes it to a function whose result
     it does not keep (`shrink(model)`).
     """
-    needed, bound, changed = set(), set(), set()
+    needed: set[str] = set()
+    bound: set[str] = set()
+    changed: set[str] = set()
     for statement in _statements(_OwnScopes().visit(ast.parse(source)).body):
         module, *inner = _scopes(symtable.symtable(ast.unparse(statement), "cell", "exec"))
         read = {name.get_name() for name in module.get_symbols() if name.is_referenced()}
@@ -143,7 +147,7 @@ def _changes_everything(source: str, modules: set[str]) -> bool:
     )
 
 
-def _is_claim(node: ast.AST) -> bool:
+def _is_claim(node: ast.AST) -> TypeGuard[ast.Call]:
     """Return whether a node is a call such as `claims.bound(…)`."""
     return (
         isinstance(node, ast.Call)
@@ -163,7 +167,8 @@ def _makes(source: str, claim: str) -> bool:
         if _is_claim(node) and node.args:
             parts = getattr(node.args[0], "values", [node.args[0]])
             pattern = "".join(
-                re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts
+                re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".+"
+                for part in parts
             )
             if re.fullmatch(pattern, claim):
                 return True
@@ -217,7 +222,7 @@ def fingerprint(claim: str, sources: list[str]) -> str:
     return hashlib.sha256(repr(normal).encode()).hexdigest()[:16]
 
 
-def _is_of_package(node: ast.AST) -> bool:
+def _is_of_package(node: ast.AST) -> TypeGuard[ast.ImportFrom]:
     """Return whether a node is an import such as `from trainlab import training`."""
     return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "trainlab"
 
@@ -228,17 +233,17 @@ class _WithoutModules(ast.NodeTransformer):
     def __init__(self, modules: set[str]):
         self._modules = modules
 
-    def visit_ImportFrom(self, node):
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
         return None if _is_of_package(node) else node
 
-    def visit_Attribute(self, node):
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.value, ast.Name) and node.value.id in self._modules:
             return ast.Name(node.attr, node.ctx)
         return node
 
 
-def _normal(node):
+def _normal(node: Any) -> Any:
     """Return a syntax tree as nested tuples that every version of Python agrees in."""
     if isinstance(node, list):
         return tuple(_normal(item) for item in node)

@@ -7,6 +7,8 @@ import errno
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from typing import TextIO
 
 __all__ = ["explained"]
 
@@ -19,16 +21,17 @@ _MENDING = {
 
 
 @contextlib.contextmanager
-def explained(*expected: type[Exception], file=None):
+def explained(*expected: type[Exception], file: TextIO | None = None) -> Iterator[None]:
     """End the command with a message, instead of a traceback, when one of these errors is raised.
 
     Args:
         expected: Errors whose message says how to mend them; those of the system are added.
         file: Where the message goes, standard error unless given.
     """
+    explicable: tuple[type[Exception], ...] = (OSError, *expected)
     try:
         yield
-    except (OSError, *expected) as error:
+    except explicable as error:
         print(f"\n✗ {_message(error)}\n", file=file or sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

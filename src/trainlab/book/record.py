@@ -12,7 +12,9 @@ import json
 import math
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import nbformat
@@ -20,8 +22,10 @@ import numpy as np
 
 from trainlab import editions, record
 from trainlab.book import contents, experiment, failures, ledger
-from trainlab.cards import claim as claim_card
-from trainlab.record import agreement, verdicts
+from trainlab.cards.numbers import interval
+from trainlab.cards.sorts import is_timed
+from trainlab.files import write_whole
+from trainlab.record import agreement, schema, verdicts
 from trainlab.record.series import of_edition
 
 __all__ = [
@@ -30,7 +34,6 @@ __all__ = [
 
 # What a measurement is made of; the record itself and its tests may change meanwhile.
 MEASURED = ["chapters", "src/trainlab", ":(exclude)src/trainlab/record/*.json"]
-SCHEMA = record.FOLDER / "schema.json"
 EDITIONS = tuple(editions.RECORD_SEEDS)
 
 
@@ -70,7 +73,7 @@ def gather(edition: str, folder: Path, root: Path, chapters: list[str]) -> dict:
         root: The repository.
         chapters: Which chapters were measured.
     """
-    data = {"edition": edition, "chapters": {}, "claims": {}, "tunings": {}}
+    data: dict[str, Any] = {"edition": edition, "chapters": {}, "claims": {}, "tunings": {}}
     for chapter in chapters:
         path = folder / "main" / f"{chapter}.ipynb"
         notebook, claims, run = _executed(path, chapter)
@@ -94,7 +97,7 @@ def gather(edition: str, folder: Path, root: Path, chapters: list[str]) -> dict:
     return data
 
 
-def _committed(root: Path, commit: str, chapter: str, notebook) -> list[str]:
+def _committed(root: Path, commit: str, chapter: str, notebook: nbformat.NotebookNode) -> list[str]:
     """Return the sources of a chapter at the commit that was measured."""
     text = _git(root, "show", f"{commit}:chapters/{chapter}.ipynb")
     sources = experiment.sources(nbformat.reads(text, as_version=4))
@@ -112,7 +115,7 @@ def _committed(root: Path, commit: str, chapter: str, notebook) -> list[str]:
     return sources
 
 
-def _executed(path: Path, chapter: str):
+def _executed(path: Path, chapter: str) -> tuple[nbformat.NotebookNode, list[dict], dict]:
     notebook = nbformat.read(path, as_version=4)
     return notebook, ledger.claims_of(notebook, chapter), ledger.run_of(notebook, chapter)
 
@@ -123,7 +126,9 @@ def _notes(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def _entry(claim: dict, fingerprint: str, notebook, notes: list[dict]) -> dict:
+def _entry(
+    claim: dict, fingerprint: str, notebook: nbformat.NotebookNode, notes: list[dict]
+) -> dict:
     """Return what the record keeps of a claim as it was measured."""
     entry = {name: claim[name] for name in ("kind", "statement", "criterion", "unit")}
     entry["fingerprint"] = fingerprint
@@ -137,7 +142,7 @@ def _entry(claim: dict, fingerprint: str, notebook, notes: list[dict]) -> dict:
     kept = ("sides", "low", "high", "share", "grain")
     entry |= {name: claim["values"][name] for name in kept if name in claim["values"]}
     entry |= _series(claim)
-    if claim_card.is_timed(claim["unit"]):
+    if is_timed(claim["unit"]):
         return entry | {"timed": True}
     return entry | {"tunings": _tunings_of(claim["id"], notebook, notes)}
 
@@ -152,7 +157,7 @@ def _series(claim: dict) -> dict:
     }
 
 
-def _tunings_of(id: str, notebook, notes: list[dict]) -> list[str]:
+def _tunings_of(id: str, notebook: nbformat.NotebookNode, notes: list[dict]) -> list[str]:
     """Return the labels of the searches in the cells that a claim depends on."""
     cells = experiment.lesson(notebook)
     numbers = experiment.cells_for(id, experiment.sources(notebook))
@@ -320,7 +325,7 @@ def merged(old: dict | None, new: dict, chapters: list[str]) -> dict:
     return result
 
 
-def _rounded(value):
+def _rounded(value: Any) -> Any:
     """Return data with every number to nine significant digits."""
     if isinstance(value, dict):
         return {name: _rounded(item) for name, item in value.items()}
@@ -336,7 +341,7 @@ def write(path: Path, data: dict) -> None:
         MeasureError: The data do not have the form of a record.
     """
     data = {**data, "sha256": record.digest(data)}
-    check = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
+    check = jsonschema.Draft202012Validator(schema.SCHEMA)
     # What is wrong inside a claim makes its fields count as unknown ones as well.
     follows = "unevaluatedProperties"
     for error in sorted(check.iter_errors(data), key=lambda error: error.validator == follows):
@@ -344,7 +349,7 @@ def write(path: Path, data: dict) -> None:
             f"What was measured is not a record: {error.json_path}: {error.message:.200}"
         )
 
-    def lines(part):
+    def lines(part: str) -> str:
         entries = (
             f"{json.dumps(name)}: {json.dumps(entry, ensure_ascii=False)}"
             for name, entry in data[part].items()
@@ -358,9 +363,7 @@ def write(path: Path, data: dict) -> None:
             f'"sha256": {json.dumps(data["sha256"])}',
         ]
     )
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text("{\n" + text + "\n}\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, "{\n" + text + "\n}\n")
 
 
 def moved(old: dict | None, new: dict) -> list[str]:
@@ -380,7 +383,7 @@ def moved(old: dict | None, new: dict) -> list[str]:
 
 
 def _in_words(entry: dict) -> str:
-    return claim_card.interval({"ci_low": None, **entry})
+    return interval({"ci_low": None, **entry})
 
 
 def _apart(then: dict, now: dict) -> bool:
@@ -399,10 +402,10 @@ def update(edition: str, folder: Path, root: Path, chapters: list[str]) -> list[
     derive(records)
     for name, data in records.items():
         write(root / "src/trainlab/record" / f"{name}.json", _rounded(data))
-    return moved(old, known[edition])
+    return moved(old, records[edition])
 
 
-def main(arguments=None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Begin or gather a measurement, as the Makefile and the Snakefile ask for it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)

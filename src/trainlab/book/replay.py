@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 
+import nbformat
 import pytest
 from nbval.plugin import IPyNbCell
 
@@ -39,7 +40,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     os.environ.setdefault(_DISAGREEMENTS, "stop")
 
 
-def _signature_of(notebook) -> str | None:
+def _signature_of(notebook: nbformat.NotebookNode) -> str | None:
     """Return the signature that `runtime.setup` recorded, None where it did not."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -49,10 +50,10 @@ def _signature_of(notebook) -> str | None:
     return None
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which notebooks were executed elsewhere."""
     names = {
-        value
+        str(value)
         for reports in terminalreporter.stats.values()
         for report in reports
         if isinstance(report, pytest.TestReport)

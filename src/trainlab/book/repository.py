@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -82,7 +83,7 @@ def carry_on(root: Path) -> list[Path]:
     return changed
 
 
-def main(arguments=None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Set the address, if one is given, and carry it into the chapters."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("address", nargs="?", help="https://host/owner/name")

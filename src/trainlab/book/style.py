@@ -10,14 +10,19 @@ import ast
 import re
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
 from trainlab.book import repository
-from trainlab.cards import claim as claim_card
+from trainlab.cards.sorts import is_timed
 
 __all__ = ["BUDGET", "TAGS", "faults", "figures_without_alt", "main", "typed_numbers"]
+
+_Cells = list[nbformat.NotebookNode]
+_Fault = Callable[..., None]
 
 TAGS = {
     "exercise", "hide-cell", "hide-input", "nbval-check-output", "nbval-ignore-output",
@@ -77,21 +82,21 @@ def _equations(prose: str) -> list[str]:
     return re.findall(r"\$\$.*?\$\$|\$[^$]*\$", prose, flags=re.DOTALL)
 
 
-def _tags(cell) -> set[str]:
+def _tags(cell: nbformat.NotebookNode) -> set[str]:
     return set(cell.metadata.get("tags", []))
 
 
-def _alt(cell) -> str:
+def _alt(cell: nbformat.NotebookNode) -> str:
     return cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
 
 
-def _syntax(cell):
+def _syntax(cell: nbformat.NotebookNode) -> ast.Module:
     # IPython's magics are not Python; only the setup cell has one.
     source = re.sub(r"^(\s*)%.*$", r"\1pass", cell.source, flags=re.MULTILINE)
     return ast.parse(source)
 
 
-def _calls(tree, module: str) -> list[str]:
+def _calls(tree: ast.AST, module: str) -> list[str]:
     return [
         node.func.attr
         for node in ast.walk(tree)
@@ -102,7 +107,7 @@ def _calls(tree, module: str) -> list[str]:
     ]
 
 
-def _units(tree) -> list[str]:
+def _units(tree: ast.AST) -> list[str]:
     return [
         str(ast.literal_eval(node.value))
         for node in ast.walk(tree)
@@ -122,7 +127,7 @@ def faults(path: Path, root: Path) -> list[str]:
     notebook = nbformat.read(path, as_version=4)
     found: list[str] = []
 
-    def fault(text, cell=None):
+    def fault(text: str, cell: nbformat.NotebookNode | None = None) -> None:
         where = path.name if cell is None else f"{path.name}, cell {notebook.cells.index(cell) + 1}"
         found.append(f"{where}: {text}")
 
@@ -160,12 +165,13 @@ def faults(path: Path, root: Path) -> list[str]:
     return found
 
 
-def _check_parameters(code, fault) -> None:
+def _check_parameters(code: _Cells, fault: _Fault) -> None:
     tagged = [cell for cell in code if "parameters" in _tags(cell)]
     if len(tagged) != 1:
         fault(f"has {len(tagged)} cells tagged `parameters`, expected 1.")
         return
     values = {}
+    statement: Any
     for statement in _syntax(tagged[0]).body:
         try:
             values[statement.targets[0].id] = ast.literal_eval(statement.value)
@@ -175,7 +181,7 @@ def _check_parameters(code, fault) -> None:
         fault('must set `edition = "quick"`.', tagged[0])
 
 
-def _check_budget(code, fault) -> None:
+def _check_budget(code: _Cells, fault: _Fault) -> None:
     lesson = [cell for cell in code if not _tags(cell) & EXTRA_TAGS]
     lines = [len(cell.source.splitlines()) for cell in lesson]
     functions = sum(
@@ -200,8 +206,8 @@ def _check_budget(code, fault) -> None:
             fault(f"has {length} lines, at most {BUDGET['longest']}; split it.", cell)
 
 
-def _check_code(code, chapter, fault) -> None:
-    seen = set()
+def _check_code(code: _Cells, chapter: str, fault: _Fault) -> None:
+    seen: set[str] = set()
     for cell in code:
         tree = _syntax(cell)
         claims = [name for name in _calls(tree, "claims") if name != "ClaimFailed"]
@@ -210,7 +216,7 @@ def _check_code(code, chapter, fault) -> None:
             if len(claims) > 1 or not isinstance(last, ast.Expr) or not _calls(last, "claims"):
                 fault("a claim is the one last expression of its cell, so that it shows.", cell)
             # A time never comes out the same twice; its claim is checked, its digits are not.
-            timed = any(map(claim_card.is_timed, _units(tree)))
+            timed = any(map(is_timed, _units(tree)))
             tag = "nbval-ignore-output" if timed else "nbval-check-output"
             if _tags(cell) & {"nbval-check-output", "nbval-ignore-output"} != {tag}:
                 fault(f"holds a claim but not the tag `{tag}`.", cell)

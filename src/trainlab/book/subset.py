@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
+from typing import Any
 
 import numpy as np
 
 from trainlab import datasets
+from trainlab.files import write_whole
 
 __all__ = ["main"]
 
@@ -14,9 +17,10 @@ __all__ = ["main"]
 def main() -> None:
     """Write the subset and print the SHA-256 that belongs into `trainlab.datasets`."""
     path = datasets.subset_path()
-    partial = path.with_suffix(".part.npz")
-    np.savez_compressed(partial, **datasets.subset_arrays(*datasets.full_arrays()))
-    partial.replace(path)
+    arrays: dict[str, Any] = {**datasets.subset_arrays(*datasets.full_arrays())}
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_whole(path, content.getvalue())
     print(f"{path.name}: SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
 
 

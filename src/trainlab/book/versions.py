@@ -12,6 +12,7 @@ import datetime
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -19,7 +20,8 @@ import yaml
 
 from trainlab import record
 from trainlab.book import compare, contents, environments
-from trainlab.cards import claim as claim_card
+from trainlab.cards import addresses, numbers, sorts
+from trainlab.files import write_whole
 from trainlab.record import agreement
 
 __all__ = ["OUTCOMES", "as_text", "differences", "keep", "main", "outcome", "page", "read", "slim"]
@@ -107,9 +109,7 @@ def keep(root: Path) -> list[Path]:
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     paths = [root / FOLDER / f"{name}.json" for name in found]
     for path, kept in zip(paths, found.values(), strict=True):
-        partial = path.with_suffix(".part")
-        partial.write_text(as_text(kept))
-        partial.replace(path)
+        write_whole(path, as_text(kept))
     return paths
 
 
@@ -125,7 +125,7 @@ def outcome(claim: dict, created: str) -> str:
     if claim["kind"] == "identity":
         return "equation holds" if claim["repeats"] else "equation fails"
     quick, full = record.load("quick"), record.load("full")
-    if claim_card.is_timed(claim["unit"]) or quick is None:
+    if sorts.is_timed(claim["unit"]) or quick is None:
         return "not asked"
     recorded = quick.chapters.get(claim["chapter"])
     if recorded and created[:10] < recorded["measured"]:
@@ -145,7 +145,7 @@ def differences(ledgers: dict[str, dict]) -> dict[str, dict[str, str]]:
     the claims that one did not measure although it ran their chapter.
     """
     chapters = {c["id"]: c["chapter"] for kept in ledgers.values() for c in kept["claims"]}
-    rows = {id: {} for id in sorted(chapters)}
+    rows: dict[str, dict[str, str]] = {id: {} for id in sorted(chapters)}
     for name, kept in ledgers.items():
         claims = {claim["id"]: claim for claim in kept["claims"]}
         ran = {claim["chapter"] for claim in kept["claims"]}
@@ -263,8 +263,9 @@ def _counts(chapter: str, kept: dict) -> str:
     for name in ("repeated", "not repeated", "not asked", "not in the record"):
         if counts[name]:
             said.append(f"<span>{counts[name]} {name}</span>")
-    if older := counts["before the record"]:
-        day = datetime.date.fromisoformat(record.load("quick").chapters[chapter]["measured"])
+    quick = record.load("quick")
+    if quick is not None and (older := counts["before the record"]):
+        day = datetime.date.fromisoformat(quick.chapters[chapter]["measured"])
         said.append(f"<span>{older} measured before</span> the record of {day.day} {day:%B %Y}")
     return ", ".join(said)
 
@@ -275,7 +276,7 @@ def _claim(kept: dict, id: str) -> dict | None:
 
 def _link(ledgers: dict[str, dict], id: str) -> str:
     chapter = next(found["chapter"] for kept in ledgers.values() if (found := _claim(kept, id)))
-    address = f"../chapters/{chapter}.html#{claim_card.anchor(id)}"
+    address = f"../chapters/{chapter}.html#{addresses.anchor(id)}"
     return f'<a href="{address}"><code>{escape(id)}</code></a>'
 
 
@@ -284,10 +285,11 @@ def _result(kept: dict, id: str, what: str | None) -> str:
     claim = _claim(kept, id)
     if claim is None:
         return "not measured"
-    text = f"{what}<br>{escape(claim_card.interval(claim))}"
-    if what == "not repeated":
-        held = agreement.repeat(record.claim(id, "quick"), claim["by_seed"])
-        low, high = claim_card.number(held.low), claim_card.number(held.high)
+    text = f"{what}<br>{escape(numbers.interval(claim))}"
+    entry = record.claim(id, "quick")
+    if entry is not None and what == "not repeated":
+        held = agreement.repeat(entry, claim["by_seed"])
+        low, high = numbers.number(held.low), numbers.number(held.high)
         text += f"<br>the record takes {low} to {high}"
     return text
 
@@ -313,7 +315,7 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
     )
 
 
-def main(arguments=None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Keep the ledgers of all environments."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(arguments)
     try:

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
 
+from trainlab.cards import GREEN, ORANGE, badge, card
+
 __all__ = ["Quiz"]
 
-_BADGE = (
-    '<span style="background:{};color:#fff;border-radius:4px;padding:.1em .55em;'
-    'font-weight:600;white-space:nowrap">{}</span>'
-)
-# White text on both has a contrast above 4.5 : 1, on any page.
-_RIGHT, _WRONG = _BADGE.format("#1a7f37", "✓ right"), _BADGE.format("#a8480b", "✗ not this one")
+_RIGHT, _WRONG = badge("✓ right", GREEN), badge("✗ not this one", ORANGE)
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Quiz:
 
     questions: list[dict]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for number, asked in enumerate(self.questions, start=1):
             if set(asked) != {"question", "answers", "right"}:
                 raise ValueError(
@@ -72,12 +69,14 @@ class Quiz:
                 lines += [f"   {letter}) {answer}", f"      {mark} {reply}"]
         return "\n".join(lines)
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        cards = [_card(number, **asked) for number, asked in enumerate(self.questions, start=1)]
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
+        cards = [
+            _question_card(number, **asked) for number, asked in enumerate(self.questions, start=1)
+        ]
         return {"text/plain": str(self), "text/html": "".join(cards)}
 
 
-def _card(number: int, question: str, answers: dict, right: str) -> str:
+def _question_card(number: int, question: str, answers: dict, right: str) -> str:
     # One name for all answers of a question: opening one closes the others.
     name = "quiz-" + sha256(question.encode()).hexdigest()[:10]
     items = "".join(
@@ -87,11 +86,5 @@ def _card(number: int, question: str, answers: dict, right: str) -> str:
         f"{escape(reply)}</div></details>"
         for answer, reply in answers.items()
     )
-    return (
-        f'<div class="quiz-card" role="group" aria-label="Question {number}" style="'
-        "border:1px solid rgba(128,128,128,.4);border-radius:6px;background:rgba(128,128,128,.07);"
-        "padding:.7em 1em .2em;margin:.6em 0;max-width:46em;line-height:1.5;"
-        'overflow-wrap:anywhere">'
-        f'<div style="font-weight:600;margin-bottom:.5em">{number}. {escape(question)}</div>'
-        f"{items}</div>"
-    )
+    asked = f'<div style="font-weight:600;margin-bottom:.5em">{number}. {escape(question)}</div>'
+    return card("quiz", f"Question {number}", asked + items, padding=".7em 1em .2em")

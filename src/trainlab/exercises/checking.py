@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -29,7 +30,9 @@ __all__ = [
     "prediction_and_measurement",
 ]
 
-_CHECKERS: dict[str, Callable[[object], str]] = {}
+_Checker = Callable[[Any], str]
+
+_CHECKERS: dict[str, _Checker] = {}
 
 
 class Hint(Exception):
@@ -40,21 +43,21 @@ class Unfinished(Exception):
     """The answer, or a part of it, is still to be written."""
 
 
-def exercise(exercise_id: str):
+def exercise(exercise_id: str) -> Callable[[_Checker], _Checker]:
     """Register the decorated function as the checker of an exercise.
 
     Args:
         exercise_id: The chapter's two digits, a dot and a name in kebab case: "02.tanh-step".
     """
 
-    def register(checker):
+    def register(checker: _Checker) -> _Checker:
         _CHECKERS[exercise_id] = checker
         return checker
 
     return register
 
 
-def check(exercise_id: str, answer) -> Feedback:
+def check(exercise_id: str, answer: object) -> Feedback:
     """Say whether an answer is right and, if it is not, what is wrong with it.
 
     Whatever the answer is or does, nothing is raised. None and ... are "not solved yet".
@@ -94,7 +97,7 @@ def check(exercise_id: str, answer) -> Feedback:
         )
 
 
-def _checker(exercise_id):
+def _checker(exercise_id: str) -> _Checker:
     module = f"trainlab.exercises.chapter_{exercise_id.partition('.')[0]}"
     if importlib.util.find_spec(module):
         importlib.import_module(module)
@@ -104,7 +107,7 @@ def _checker(exercise_id):
     return _CHECKERS[exercise_id]
 
 
-def call(function, *arguments):
+def call(function: Any, *arguments: Any) -> Any:
     """Call the learner's function with copies of the arguments.
 
     Raises:
@@ -132,7 +135,7 @@ def call(function, *arguments):
     return result
 
 
-def array(value, shape, name) -> np.ndarray:
+def array(value: Any, shape: Sequence[int], name: str) -> np.ndarray:
     """Return the learner's value as a finite array of a shape, or raise a `Hint`."""
     try:
         value = np.asarray(value, dtype=float)
@@ -145,7 +148,7 @@ def array(value, shape, name) -> np.ndarray:
     return value
 
 
-def number(value, name) -> float:
+def number(value: Any, name: str) -> float:
     """Return the learner's value as one finite number, or raise a `Hint`."""
     try:
         value = np.asarray(value, dtype=float).item()
@@ -156,7 +159,7 @@ def number(value, name) -> float:
     return value
 
 
-def prediction_and_measurement(answer) -> tuple[float, float]:
+def prediction_and_measurement(answer: Any) -> tuple[float, float]:
     """Return the two numbers of a predict-then-measure exercise, or say which one is missing."""
     try:
         prediction, measured = answer
@@ -172,12 +175,14 @@ def prediction_and_measurement(answer) -> tuple[float, float]:
     return prediction, number(measured, "The measurement")
 
 
-def is_close(value, reference, rtol=1e-6) -> bool:
+def is_close(value: Any, reference: Any, rtol: float = 1e-6) -> bool:
     """Return whether two arrays of one shape agree, relative to the largest reference value."""
     return bool(np.max(np.abs(value - reference)) <= rtol * np.max(np.abs(reference)))
 
 
-def diagnose(value, mistakes, otherwise, rtol=1e-6):
+def diagnose(
+    value: Any, mistakes: Iterable[tuple[Any, str]], otherwise: str, rtol: float = 1e-6
+) -> NoReturn:
     """Raise the hint that belongs to the mistake which gives this value.
 
     Args:
@@ -192,24 +197,24 @@ def diagnose(value, mistakes, otherwise, rtol=1e-6):
     raise Hint(otherwise)
 
 
-def _is_unfinished(value) -> bool:
+def _is_unfinished(value: object) -> bool:
     if isinstance(value, (list, tuple)) and value:
         return all(map(_is_unfinished, value))
     return value is None or value is ...
 
 
-def _same(a, b) -> bool:
+def _same(a: Any, b: Any) -> bool:
     if isinstance(a, list):
         return len(a) == len(b) and all(map(_same, a, b))
     return not isinstance(a, np.ndarray) or np.array_equal(a, b)
 
 
-def _size(value) -> str:
+def _size(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_size, value))}]"
     return str(value.shape) if isinstance(value, np.ndarray) else ""
 
 
-def _short(value) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -13,8 +13,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from trainlab.record import verdicts
 
@@ -100,6 +102,10 @@ def measured(claim: Mapping) -> dict[str, float]:
     return by_seed({"kind": "bound", **values}, series)
 
 
+# The two ends, for one record's values or for many in the rows of an array.
+_Limits = tuple[Any, Any]
+
+
 @functools.cache
 def _critical(degrees: int) -> float:
     from scipy import stats
@@ -108,11 +114,11 @@ def _critical(degrees: int) -> float:
 
 
 # What follows takes one record's values, or those of many in the rows of an array.
-def _spread(values: np.ndarray, grain: float):
+def _spread(values: np.ndarray, grain: float) -> np.ndarray:
     return np.maximum(values.std(axis=-1, ddof=1), grain / 2)
 
 
-def allowance(values: Sequence[float], n: int, *, grain: float = 0.0, shift: float = 0.0) -> float:
+def allowance(values: ArrayLike, n: int, *, grain: float = 0.0, shift: float = 0.0) -> np.ndarray:
     """Return by how much the mean of n further runs may differ from that of these.
 
     Args:
@@ -121,14 +127,14 @@ def allowance(values: Sequence[float], n: int, *, grain: float = 0.0, shift: flo
         grain: The smallest step between two values; the spread counts as half of it at least.
         shift: What other arithmetic has been seen to change.
     """
-    values = np.asarray(values, float)
-    n_record = values.shape[-1]
-    error = _spread(values, grain) * np.sqrt(1 / n + 1 / n_record)
-    rounding = ROUNDING * np.max(np.abs(values), axis=-1)
+    recorded = np.asarray(values, float)
+    n_record = recorded.shape[-1]
+    error = _spread(recorded, grain) * np.sqrt(1 / n + 1 / n_record)
+    rounding = ROUNDING * np.max(np.abs(recorded), axis=-1)
     return _critical(n_record - 1) * error + shift + rounding
 
 
-def _limits(values: np.ndarray, n: int, rule: str, entry: Mapping):
+def _limits(values: np.ndarray, n: int, rule: str, entry: Mapping) -> _Limits:
     """Return between what the run's centre, or for the rule "one" one of its runs, has to lie."""
     every = np.array(list(by_seed(entry).values()))
     grain = _grain(entry, every)
@@ -144,11 +150,11 @@ def _limits(values: np.ndarray, n: int, rule: str, entry: Mapping):
     return low, high
 
 
-def _centre(values: np.ndarray, rule: str):
+def _centre(values: np.ndarray, rule: str) -> np.ndarray:
     return np.median(values, axis=-1) if rule == "median" else values.mean(axis=-1)
 
 
-def _within(values: np.ndarray, limits, rule: str):
+def _within(values: np.ndarray, limits: _Limits, rule: str) -> np.ndarray:
     low, high = limits
     if rule == "one":
         low, high = np.expand_dims(low, -1), np.expand_dims(high, -1)
@@ -177,7 +183,7 @@ def _edges(entry: Mapping) -> list[float]:
 def arithmetic_shift(entry: Mapping) -> float:
     """Return how far other arithmetic has moved the mean of the same seeds, at most."""
     base = by_seed(entry)
-    shifts = [0.0]
+    shifts: list[Any] = [0.0]
     for series in entry.get("arithmetic", {}).values():
         other = by_seed(entry, series)
         seeds = [seed for seed in other if seed in base]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["CONFIDENCE", "VERDICTS", "grain_of", "interval", "judge", "share_interval"]
 
 CONFIDENCE = 0.95
+# Values that differ by less, relative to the largest, differ by the rounding of a difference only.
+_ROUNDING = 1e-12
 VERDICTS = ("supported", "weaker", "refuted", "inconclusive")
 
 
-def interval(values: Sequence[float], grain: float | None = None) -> tuple:
+def interval(values: ArrayLike, grain: float | None = None) -> tuple[Any, Any]:
     """Return the 95 % confidence interval of a mean, (None, None) for a single value.
 
     Student's interval (Student, 1908). Values that are all equal say little about how often another
@@ -24,30 +27,31 @@ def interval(values: Sequence[float], grain: float | None = None) -> tuple:
         values: One value a seed.
         grain: The smallest step between two values, as 1 for a count; see `grain_of`.
     """
-    values = np.asarray(values, float)
-    if len(values) < 2:
+    measured = np.asarray(values, float)
+    if len(measured) < 2:
         return None, None
-    mean = float(values.mean())
-    if np.ptp(values) == 0:
-        rare = 1 - ((1 - CONFIDENCE) / 2) ** (1 / len(values))
-        half = rare * grain_of(values, grain)
-        return mean - half, mean + half
+    if np.ptp(measured) <= _ROUNDING * np.abs(measured).max():
+        rare = 1 - ((1 - CONFIDENCE) / 2) ** (1 / len(measured))
+        half = rare * grain_of(measured, grain)
+        one = float(np.median(measured))
+        return one - half, one + half
     from scipy import stats
 
-    found = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
+    found = stats.ttest_1samp(measured, 0).confidence_interval(CONFIDENCE)
     return float(found.low), float(found.high)
 
 
-def grain_of(values: Sequence[float], grain: float | None = None) -> float:
+def grain_of(values: ArrayLike, grain: float | None = None) -> float:
     """Return the smallest step between values: what is given, 1 for whole numbers, otherwise 0.
 
     Zeros alone are whole numbers of anything, and count as continuous.
     """
     if grain is not None:
         return float(grain)
-    values = np.asarray(values, float)
-    whole = np.allclose(values, np.round(values), rtol=0, atol=1e-6)  # float32, times a hundred
-    return 1.0 if whole and np.any(np.round(values)) else 0.0
+    measured = np.asarray(values, float)
+    rounded = np.round(measured)
+    whole = np.allclose(measured, rounded, rtol=0, atol=1e-6)  # float32, times a hundred
+    return 1.0 if whole and np.any(rounded) else 0.0
 
 
 def share_interval(inside: int, n: int) -> tuple[float, float]:
@@ -63,7 +67,14 @@ def share_interval(inside: int, n: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def judge(ci_low: float, ci_high: float, low=-math.inf, high=math.inf, *, effect=False) -> str:
+def judge(
+    ci_low: float,
+    ci_high: float,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    effect: bool = False,
+) -> str:
     """Return the verdict of an interval on the criterion [low, high].
 
     Args:

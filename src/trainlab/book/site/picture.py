@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Bezier
 
-from trainlab.cards import claim as claim_card
+from trainlab.cards.sorts import has_seeds
 
 __all__ = ["draw"]
 
@@ -34,7 +34,7 @@ def draw(claims: dict, path: Path) -> None:
     axes.text(80, 338, "Training Deep Networks,\nMeasured", color="white", size=48, weight="bold",
               va="center", linespacing=1.25)  # fmt: skip
     axes.text(80, 215, "The record decides. Every build repeats it.", color="#cfe3ea", size=26)
-    findings = [claim for claim in claims["claims"] if claim_card.has_seeds(claim)]
+    findings = [claim for claim in claims["claims"] if has_seeds(claim)]
     for number, claim in enumerate(findings):
         column, row = number % 52, number // 52
         centre = (90 + 20 * column, 140 - 22 * row)
