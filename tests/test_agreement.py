@@ -83,6 +83,21 @@ def test_limits_belong_to_the_run_that_repeats():
     assert not agreement.repeat(entry, run([found.low - 1e-12] * 3)).agrees
 
 
+def test_two_seeds_are_enough_for_students_interval():
+    students = stats.t.ppf(1 - 0.5e-5, 1)
+    found = agreement.repeat(bound([1.0, 2.5]), run([1.5] * 3))
+    half = students * 1.5 / math.sqrt(2) * math.sqrt(1 / 3 + 1 / 2) + 2.5e-5
+    assert found.high - 1.75 == pytest.approx(half)
+    assert agreement.noticeable(bound([1.0, 2.5]), 3) > half
+
+
+def test_one_negative_value_may_move_by_rounding_too():
+    entry = bound([-4.0])
+    for value, agrees in ((-4.0 + 3e-5, True), (-4.0 - 3e-5, True), (-4.0 - 5e-5, False)):
+        assert agreement.repeat(entry, {"0": value}).agrees is agrees
+    assert agreement.noticeable(entry, 3) == pytest.approx(4e-5)
+
+
 def test_more_seeds_of_a_run_narrow_its_limits():
     entry = bound(records.normal(16, 5.3, 0.37))
     widths = []
@@ -350,6 +365,21 @@ def test_moved_seeds_are_those_that_arithmetic_does_not_explain():
     assert agreement.moved_seeds(entry, {"0": 1.08, "1": 2.08002, "2": 2.92}) == []
     assert agreement.moved_seeds(entry, {"0": 1.0801, "1": 2.0, "2": 2.9}) == ["0", "2"]
     assert agreement.moved_seeds(entry, {"100": 9.0}) == []
+
+
+def test_moved_seeds_may_move_down_and_be_negative():
+    other = {"avx2": {"seeds": [0, 1], "values": {"by_seed": [-1.02, -2.0]}}}
+    entry = bound([-1.0, -2.0, -3.0], arithmetic=other)
+    # Four times 0.02, and 3e-5.
+    assert agreement.moved_seeds(entry, {"0": -1.08, "1": -1.92, "2": -3.08002}) == []
+    assert agreement.moved_seeds(entry, {"0": -1.0801, "1": -1.9199}) == ["0", "1"]
+
+
+def test_moved_seeds_of_what_never_moves_are_those_that_do():
+    other = {"avx2": {"seeds": [0], "values": {"by_seed": [0.0]}}}
+    entry = bound([0.0, 0.0], arithmetic=other)
+    assert agreement.moved_seeds(entry, {"0": 0.0, "1": 0.0}) == []
+    assert agreement.moved_seeds(entry, {"0": 0.0, "1": 1e-9}) == ["1"]
 
 
 def test_moved_seeds_are_unknown_without_other_arithmetic():

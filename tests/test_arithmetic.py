@@ -58,6 +58,13 @@ def test_another_processor_has_another_signature(cpuinfo, before, after):
     assert cpuinfo(X86) != cpuinfo(X86.replace(before, after))
 
 
+def test_one_processor_of_another_kind_matters_and_their_order_does_not(cpuinfo):
+    first, second = X86.split("\n\n")
+    other = second.replace("7763", "9654")
+    assert len({cpuinfo(X86), cpuinfo(f"{first}\n\n{other}"), cpuinfo(other)}) == 3
+    assert cpuinfo(f"{first}\n\n{other}") == cpuinfo(f"{other}\n\n{first}")
+
+
 def test_clock_and_number_of_processors_do_not_matter(cpuinfo):
     assert cpuinfo(X86) == cpuinfo(X86.partition("\n\n")[0].replace("2445.4", "1500.0"))
 
@@ -70,6 +77,7 @@ def test_instruction_sets_of_arm_matter(cpuinfo):
     "name",
     [
         "XLA_FLAGS", "ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS", "OPENBLAS_CORETYPE",
+        "CUDA_VISIBLE_DEVICES",
         "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS",
     ],
 )  # fmt: skip
@@ -80,16 +88,36 @@ def test_setting_changes_the_signature(monkeypatch, name):
     assert arithmetic.signature() != before
 
 
-def test_threads_left_to_the_machine_are_its_processors(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+@pytest.mark.parametrize(("given", "same"), [("", False), ("3", True)])
+def test_threads_left_to_the_machine_are_its_processors(monkeypatch, given, same):
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, given)
     found = []
     for count in (2, 64):
         monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
         found.append(arithmetic.signature())
-    assert found[0] != found[1]
+    assert (found[0] == found[1]) is same
 
 
-@pytest.mark.parametrize("package", ["tensorflow", "keras", "numpy"])
+def test_signature_does_not_depend_on_how_python_orders_sets(tmp_path):
+    first, second = X86.split("\n\n")
+    (tmp_path / "cpuinfo").write_text(f"{first}\n\n{second.replace('7763', '9654')}")
+    code = (
+        "import sys, pathlib; from trainlab import arithmetic; "
+        "arithmetic._CPUINFO = pathlib.Path(sys.argv[1]); print(arithmetic.signature())"
+    )
+    found = set()
+    for seed in range(5):
+        finished = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "cpuinfo")],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found.add(finished.stdout)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("package", ["tensorflow", "keras", "numpy", "nvidia-cudnn-cu12"])
 def test_version_changes_the_signature(monkeypatch, package):
     before, version = arithmetic.signature(), arithmetic.metadata.version
     monkeypatch.setattr(

@@ -86,6 +86,23 @@ def test_saturation_by_hand(outputs, share):
     assert diagnostics.saturation(np.array(outputs), low=0, high=1) == share
 
 
+@pytest.mark.parametrize(
+    ("outputs", "ends", "margin", "share"),
+    [
+        # A twentieth of the range of tanh is 0.1, of one from 2 to 6 it is 0.2.
+        ([-0.95, -0.85, 0.85, 0.95], (-1, 1), 0.05, 0.5),
+        ([-0.95, 0.0, 0.0, 0.0], (-1, 1), 0.05, 0.25),
+        ([2.1, 2.3, 5.7, 5.9, 5.85], (2, 6), 0.05, 0.6),
+        ([0.25, 0.75], (0, 1), 0.25, 0.0),  # on the border is not beyond it
+        ([np.nextafter(0.25, 0), np.nextafter(0.75, 1)], (0, 1), 0.25, 1.0),
+    ],
+)
+def test_saturation_is_a_share_of_the_functions_range(outputs, ends, margin, share):
+    low, high = ends
+    found = diagnostics.saturation(np.array(outputs), low=low, high=high, margin=margin)
+    assert found == pytest.approx(share)
+
+
 def test_a_net_without_hidden_layers_is_refused():
     flat = keras.Sequential([keras.Input((4,)), keras.layers.Dense(10, "softmax")])
     with pytest.raises(ValueError, match=r"has 1 Dense layer"):
@@ -109,9 +126,10 @@ def test_a_unit_that_one_image_wakes_is_not_dead():
     assert diagnostics.dead_units(net, np.array([[-3.0], [1.5]])) == 0
 
 
-def test_dead_units_of_a_diverged_net_are_refused(batch):
-    net = models.dense_stack(1, units=2, n_inputs=4, activation="relu", seed=0)
-    net.layers[1].bias.assign([0.0, np.nan])
+@pytest.mark.parametrize("layer", [1, 2])
+def test_dead_units_of_a_diverged_net_are_refused(batch, layer):
+    net = models.dense_stack(2, units=2, n_inputs=4, activation="relu", seed=0)
+    net.layers[layer].bias.assign([0.0, np.nan])
     with pytest.raises(ValueError, match="not finite"):
         diagnostics.dead_units(net, batch[0])
 

@@ -85,6 +85,15 @@ def test_stacked_dense_is_made_again_from_its_configuration():
     assert again.get_config() == stacked.get_config()
 
 
+def test_stacked_dense_of_one_layer_is_a_dense_layer():
+    x = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
+    stacked = models.StackedDense(1, "tanh")
+    dense = keras.layers.Dense(5, "tanh")
+    stacked(x), dense(x)
+    dense.set_weights([each[0] for each in stacked.get_weights()])
+    np.testing.assert_allclose(stacked(x), dense(x), rtol=1e-5)
+
+
 def test_stacked_dense_of_no_layer_is_refused():
     with pytest.raises(ValueError, match="depth=0 is below 1"):
         models.StackedDense(0, "relu")
@@ -96,6 +105,30 @@ def test_compiled_tower_has_the_weights_of_a_compiled_stack():
     assert tower.count_params() == stack.count_params()
     history = tower.fit(np.zeros((8, 784)), np.zeros(8), verbose=0).history
     assert set(history) == {"loss", "accuracy"}
+
+
+def test_compiled_tower_predicts_as_the_compiled_stack_of_its_weights():
+    options = {"units": 6, "activation": "elu", "kernel_initializer": "he_normal"}
+    tower = models.compiled_tower(4, "sgd", **options)
+    stack = models.compiled_stack(4, "sgd", **options)
+    rest = tower.get_layer("hidden_rest")
+    rest.bias.assign(np.random.default_rng(1).normal(size=(3, 6)))
+    first, last = tower.layers[0].get_weights(), tower.layers[-1].get_weights()
+    between = [each for pair in zip(*rest.get_weights(), strict=True) for each in pair]
+    stack.set_weights([*first, *between, *last])
+    x = np.random.default_rng(0).normal(size=(5, 784)).astype("float32")
+    np.testing.assert_allclose(tower(x), stack(x), rtol=1e-5, atol=1e-6)
+
+
+def test_pair_net_is_the_formula():
+    net = models.pair_net(1, "sgd", units=6, n_inputs=5, activation="tanh", seed=0)
+    W, b, v, c = net.get_weights()
+    c = c + 0.3
+    net.set_weights([W, b + 0.1, v, c])
+    left, right = np.random.default_rng(0).normal(size=(2, 4, 5)).astype("float32")
+    h_left, h_right = (np.tanh(x @ W + b + 0.1) for x in (left, right))
+    logits = np.abs(h_left - h_right) @ v + c
+    np.testing.assert_allclose(net([left, right]), 1 / (1 + np.exp(-logits)), rtol=1e-5)
 
 
 def test_pair_net_takes_both_images_through_the_same_layers():

@@ -37,6 +37,51 @@ def test_setup_takes_the_libraries_from_the_garbage_collector():
     assert gc.get_freeze_count() > len(gc.get_objects())
 
 
+@pytest.fixture
+def gpus(monkeypatch):
+    """A function that gives this process so many GPUs, and a list of what is asked of them."""
+    asked, config = [], runtime.tf.config
+
+    def own(n):
+        devices = [f"GPU:{number}" for number in range(n)]
+        monkeypatch.setattr(config, "list_physical_devices", lambda kind: devices)
+
+    experimental = config.experimental
+    monkeypatch.setattr(
+        experimental, "set_memory_growth", lambda gpu, grows: asked.append((gpu, grows))
+    )
+    monkeypatch.setattr(
+        experimental, "enable_op_determinism", lambda: asked.append("deterministic")
+    )
+    monkeypatch.setattr(
+        experimental, "get_device_details", lambda gpu: {"device_name": f"NVIDIA {gpu}"}
+    )
+    return own, asked
+
+
+def test_gpus_compute_deterministically_and_take_memory_as_they_need_it(gpus, capsys):
+    own, asked = gpus
+    own(2)
+    runtime.setup("quick")
+    assert asked == [("GPU:0", True), ("GPU:1", True), "deterministic"]
+    assert capsys.readouterr().out.endswith("· NVIDIA GPU:0, NVIDIA GPU:1\n")
+
+
+def test_without_a_gpu_nothing_is_asked_of_one(gpus, capsys):
+    own, asked = gpus
+    own(0)
+    runtime.setup("quick")
+    assert asked == [] and "· CPU (" in capsys.readouterr().out
+
+
+def test_seed_of_setup_is_the_one_that_is_given():
+    draws = []
+    for seed in (0, 7, 7):
+        runtime.setup("quick", seed=seed)
+        draws.append((random.random(), float(keras.random.normal(()))))
+    assert draws[0] != draws[1] == draws[2]
+
+
 def test_edition_chooses_its_setting():
     assert editions.edition_named("quick").choose(quick=1, full=2) == 1
     assert editions.edition_named("full").choose(quick=1, full=2) == 2

@@ -8,12 +8,14 @@ import gzip
 import io
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from trainlab.runtime import quiet_start
 
@@ -37,13 +39,13 @@ class Mask(keras.constraints.Constraint):
     Taught in chapter 10.
     """
 
-    def __init__(self, mask):
-        self.mask = np.float32(mask)
+    def __init__(self, mask: ArrayLike) -> None:
+        self.mask = np.asarray(mask, "float32")
 
-    def __call__(self, w):
+    def __call__(self, w: Any) -> Any:
         return w * self.mask
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"mask": self.mask.tolist()}
 
 
@@ -143,7 +145,7 @@ def lite_program(file: bytes) -> Callable[[np.ndarray], np.ndarray]:
     source = interpreter.get_input_details()[0]["index"]
     result = interpreter.get_output_details()[0]["index"]
 
-    def program(x):
+    def program(x: np.ndarray) -> np.ndarray:
         x = np.asarray(x, np.float32)
         if tuple(interpreter.get_input_details()[0]["shape"]) != x.shape:
             interpreter.resize_tensor_input(source, x.shape)
@@ -164,7 +166,7 @@ def packed_size(model: keras.Model) -> int:
 
 
 @contextlib.contextmanager
-def _silence():
+def _silence() -> Iterator[None]:
     """Keep out of a notebook what the converter prints, paths of temporary folders among it."""
     with (
         warnings.catch_warnings(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 __all__ = [
     "accuracy",
@@ -18,7 +19,7 @@ __all__ = [
 ]
 
 
-def accuracy(model: keras.Model, x, y) -> float:
+def accuracy(model: keras.Model, x: ArrayLike, y: ArrayLike) -> float:
     """Return the share of images that a model classifies rightly, in percent.
 
     Args:
@@ -45,7 +46,7 @@ def hidden_layers(model: keras.Model) -> list[keras.layers.Dense]:
     return dense[:-1]
 
 
-def hidden_outputs(model: keras.Model, x) -> list[np.ndarray]:
+def hidden_outputs(model: keras.Model, x: ArrayLike) -> list[np.ndarray]:
     """Return the outputs of all hidden Dense layers in one pass.
 
     Args:
@@ -60,7 +61,7 @@ def hidden_outputs(model: keras.Model, x) -> list[np.ndarray]:
     return [np.asarray(output) for output in keras.tree.flatten(outputs)]
 
 
-def output_spread(model: keras.Model, x) -> np.ndarray:
+def output_spread(model: keras.Model, x: ArrayLike) -> np.ndarray:
     """Return the standard deviation of each hidden layer's outputs, over batch and units.
 
     Returns:
@@ -84,7 +85,7 @@ def saturation(outputs: np.ndarray, *, low: float, high: float, margin: float = 
     return float(np.mean((outputs < low + reach) | (outputs > high - reach)))
 
 
-def dead_units(model: keras.Model, x) -> np.ndarray:
+def dead_units(model: keras.Model, x: ArrayLike) -> np.ndarray:
     """Return the share of each hidden layer's units that give nothing for any image.
 
     A unit counts as dead if its output is never above zero: with ReLU no gradient reaches its
@@ -109,7 +110,9 @@ def dead_units(model: keras.Model, x) -> np.ndarray:
     return np.array([np.mean((outputs <= 0).all(axis=0)) for outputs in by_layer])
 
 
-def gradient_norms(model: keras.Model, x, y, *, training: bool = False) -> np.ndarray:
+def gradient_norms(
+    model: keras.Model, x: ArrayLike, y: ArrayLike, *, training: bool = False
+) -> np.ndarray:
     """Return the Euclidean norm of the loss's gradient with respect to each hidden kernel.
 
     The loss is the mean sparse categorical cross-entropy, so that models need not be compiled.
@@ -130,7 +133,7 @@ def gradient_norms(model: keras.Model, x, y, *, training: bool = False) -> np.nd
     return np.array([float(keras.ops.norm(gradient)) for gradient in tape.gradient(loss, kernels)])
 
 
-def gradient_decades(model: keras.Model, x, y) -> float:
+def gradient_decades(model: keras.Model, x: ArrayLike, y: ArrayLike) -> float:
     """Return how many powers of ten the gradient gains on its way back through the model.
 
     The base-10 logarithm of the norm of the first hidden kernel's gradient over that of the last:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 __all__ = [
     "EDITIONS", "MIME_TYPE", "RECORD_SEEDS", "REPLICATION_SEEDS", "Edition", "current",
@@ -11,6 +12,8 @@ __all__ = [
 ]  # fmt: skip
 
 MIME_TYPE = "application/vnd.trainlab.run+json"
+
+_Setting = TypeVar("_Setting")
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Edition:
     images: str
     seeds: tuple[int, ...]
 
-    def choose(self, *, quick, full):
+    def choose(self, *, quick: _Setting, full: _Setting) -> _Setting:
         """Return the one of two settings that belongs to this edition."""
         return {"quick": quick, "full": full}[self.name]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 __all__ = ["StackedDense", "compiled_stack", "compiled_tower", "dense_stack", "pair_net"]
@@ -12,7 +15,7 @@ def dense_stack(
     *,
     units: int = 100,
     activation: str = "relu",
-    kernel_initializer="glorot_uniform",
+    kernel_initializer: str | keras.Initializer = "glorot_uniform",
     n_inputs: int = 784,
     n_classes: int = 10,
     skip: bool = False,
@@ -69,7 +72,7 @@ def dense_stack(
     return keras.Model(inputs, outputs)
 
 
-def compiled_stack(depth: int, optimizer, **options) -> keras.Model:
+def compiled_stack(depth: int, optimizer: str | keras.Optimizer, **options: Any) -> keras.Model:
     """Build a `dense_stack` and compile it to classify images with integer labels.
 
     Args:
@@ -105,7 +108,13 @@ class StackedDense(keras.layers.Layer):
     Used in chapter 04.
     """
 
-    def __init__(self, depth, activation, kernel_initializer="glorot_uniform", **options):
+    def __init__(
+        self,
+        depth: int,
+        activation: str | Callable,
+        kernel_initializer: str | keras.Initializer = "glorot_uniform",
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         if depth < 1:
             raise ValueError(f"depth={depth} is below 1: the stack needs a layer.")
@@ -115,11 +124,11 @@ class StackedDense(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Draw the kernels, of shape (depth, units, units), and set the biases to zero."""
         units = input_shape[-1]
 
-        def draw(shape, dtype):
+        def draw(shape: tuple[int, ...], dtype: str) -> Any:
             # One call for the whole array would count the depth as inputs.
             initializers = [self.kernel_initializer.clone() for _ in range(shape[0])]
             return keras.ops.stack([one(shape[1:], dtype) for one in initializers])
@@ -129,7 +138,7 @@ class StackedDense(keras.layers.Layer):
         )
         self.bias = self.add_weight(shape=(self.depth, units), initializer="zeros", name="bias")
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """Return the last layer's outputs, of the shape (batch, units) of the inputs."""
         outputs = inputs
         kernels, biases = keras.ops.unstack(self.kernel), keras.ops.unstack(self.bias)
@@ -137,7 +146,7 @@ class StackedDense(keras.layers.Layer):
             outputs = self.activation(keras.ops.matmul(outputs, W) + b)
         return outputs
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return what makes the layer again."""
         return super().get_config() | {
             "depth": self.depth,
@@ -147,7 +156,12 @@ class StackedDense(keras.layers.Layer):
 
 
 def compiled_tower(
-    depth: int, optimizer, *, units: int = 50, activation="relu", kernel_initializer="he_normal"
+    depth: int,
+    optimizer: str | keras.Optimizer,
+    *,
+    units: int = 50,
+    activation: str | Callable = "relu",
+    kernel_initializer: str | keras.Initializer = "he_normal",
 ) -> keras.Model:
     """Build and compile the net of `compiled_stack` for great depths, as a `StackedDense`.
 
@@ -175,7 +189,7 @@ def compiled_tower(
     return model
 
 
-def pair_net(depth: int, optimizer, **options) -> keras.Model:
+def pair_net(depth: int, optimizer: str | keras.Optimizer, **options: Any) -> keras.Model:
     """Build a network that says whether two images belong to one class (a siamese network).
 
     Both images pass through the same hidden layers, a `dense_stack` without its last layer; the

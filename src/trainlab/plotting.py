@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from numpy.typing import ArrayLike
 
 __all__ = [
     "as_adaptive_svg",
@@ -78,7 +81,17 @@ def as_adaptive_svg(figure: Figure) -> str:
     return svg[svg.index("<svg") : start] + sheet + svg[start:]
 
 
-def curves(by_name, *, x=None, xlabel="", ylabel="", title="", log=False, legend=True, ax=None):
+def curves(
+    by_name: Mapping[str, ArrayLike],
+    *,
+    x: ArrayLike | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str = "",
+    log: bool = False,
+    legend: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw one curve a name: the median over seeds, and the range of all seeds as a band.
 
     Args:
@@ -105,7 +118,13 @@ def curves(by_name, *, x=None, xlabel="", ylabel="", title="", log=False, legend
     return ax
 
 
-def learning_curves(histories, *, metric="loss", xlabel="epoch", ax=None):
+def learning_curves(
+    histories: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    metric: str = "loss",
+    xlabel: str = "epoch",
+    ax: Axes | np.ndarray | None = None,
+) -> Axes | np.ndarray:
     """Draw training and validation curves, one panel a setting, on one vertical scale.
 
     Each line is the median over seeds and each band the range of all seeds.
@@ -119,15 +138,18 @@ def learning_curves(histories, *, metric="loss", xlabel="epoch", ax=None):
     """
     if ax is None:
         _, ax = plt.subplots(1, len(histories), sharey=True, squeeze=False, figsize=(7.2, 3.2))
-    for axes, (title, history) in zip(np.ravel(ax), histories.items(), strict=True):
+    panels = [ax] if isinstance(ax, Axes) else list(np.ravel(ax))
+    for axes, (title, history) in zip(panels, histories.items(), strict=True):
         by_part = {"training": history[metric], "validation": history[f"val_{metric}"]}
         curves(by_part, xlabel=xlabel, title=title, legend=False, ax=axes)
-    np.ravel(ax)[0].set_ylabel(metric)
-    np.ravel(ax)[0].legend()
+    panels[0].set_ylabel(metric)
+    panels[0].legend()
     return ax
 
 
-def dots(by_name, *, xlabel="", title="", ax=None):
+def dots(
+    by_name: Mapping[str, ArrayLike], *, xlabel: str = "", title: str = "", ax: Axes | None = None
+) -> Axes:
     """Draw every single value as a dot, one row a name, with the median as a bar.
 
     Args:
@@ -149,7 +171,7 @@ def dots(by_name, *, xlabel="", title="", ax=None):
     return ax
 
 
-def log_ticks(ax, values):
+def log_ticks(ax: Axes, values: Sequence[float]) -> Axes:
     """Make the horizontal axis logarithmic and label it at the given values only."""
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(FixedLocator(values))
@@ -158,7 +180,15 @@ def log_ticks(ax, values):
     return ax
 
 
-def histograms(by_layer, *, range, xlabel="output", title="", bins=60, ax=None):
+def histograms(
+    by_layer: Mapping[str, ArrayLike],
+    *,
+    range: tuple[float, float],
+    xlabel: str = "output",
+    title: str = "",
+    bins: int = 60,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the distribution of each layer's outputs, first layer at the top.
 
     Args:
@@ -180,19 +210,19 @@ def histograms(by_layer, *, range, xlabel="output", title="", bins=60, ax=None):
 
 
 def log_heatmap(
-    values,
+    values: ArrayLike,
     *,
-    x,
-    y,
-    limit=6,
-    band=None,
-    ticks=None,
-    xlabel="",
-    ylabel="",
-    title="",
-    label="",
-    ax=None,
-):
+    x: ArrayLike,
+    y: ArrayLike,
+    limit: int = 6,
+    band: float | None = None,
+    ticks: Sequence[float] | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str = "",
+    label: str = "",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a map of positive values on a scale of powers of ten, white where they are 1.
 
     Args:
@@ -219,12 +249,21 @@ def log_heatmap(
     if ticks is not None:
         log_ticks(ax, ticks)
     bar = ax.figure.colorbar(mesh, ax=ax, label=label)
-    ticks = np.arange(-limit, limit + 1, 2)
-    bar.set_ticks(ticks, labels=[f"$10^{{{tick}}}$" for tick in ticks])
+    powers = range(-limit, limit + 1, 2)
+    bar.set_ticks(powers, labels=[f"$10^{{{power}}}$" for power in powers])
     return ax
 
 
-def table_heatmap(values, *, rows, columns, limit=3, title="", label="", ax=None):
+def table_heatmap(
+    values: np.ndarray,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    limit: int = 3,
+    title: str = "",
+    label: str = "",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a table of positive values: the number in each cell, its power of ten as the colour.
 
     Args:
@@ -251,19 +290,31 @@ def table_heatmap(values, *, rows, columns, limit=3, title="", label="", ax=None
     return ax
 
 
-def images(arrays, *, titles, columns=10, ax=None):
+def images(
+    arrays: Sequence[np.ndarray],
+    *,
+    titles: Sequence[str],
+    columns: int = 10,
+    ax: Axes | np.ndarray | None = None,
+) -> Axes | np.ndarray:
     """Draw images of shape (n, 28, 28) side by side, each under its title."""
     rows = -(-len(arrays) // columns)
     if ax is None:
         _, ax = plt.subplots(rows, columns, figsize=(7.2, 0.95 * rows + 0.1))
-    for axes, image, title in zip(np.ravel(ax), arrays, titles, strict=True):
+    panels = [ax] if isinstance(ax, Axes) else list(np.ravel(ax))
+    for axes, image, title in zip(panels, arrays, titles, strict=True):
         axes.imshow(image, cmap="gray_r")
         axes.set_title(title, fontsize=8, loc="center")
         axes.axis("off")
     return ax
 
 
-def flow_chart(boxes, arrows, *, ax=None):
+def flow_chart(
+    boxes: Mapping[str, tuple[float, float, str]],
+    arrows: Sequence[tuple[str, str, str]],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw boxes with text and arrows between them, narrow enough for a telephone.
 
     Args:
@@ -287,8 +338,12 @@ def flow_chart(boxes, arrows, *, ax=None):
     drawn = {}
     for key, (column, row, text) in boxes.items():
         asks = text.endswith("?")
-        style = {"boxstyle": f"{'round4' if asks else 'square'},pad=0.45", "facecolor": "#fefefe"}
-        style |= {"edgecolor": "#d55e00" if asks else "#0072b2", "linewidth": 1.4}
+        style = {
+            "boxstyle": f"{'round4' if asks else 'square'},pad=0.45",
+            "facecolor": "#fefefe",
+            "edgecolor": "#d55e00" if asks else "#0072b2",
+            "linewidth": 1.4,
+        }
         drawn[key] = ax.text(column, -row, text, ha="center", va="center", fontsize=9, bbox=style)
     ax.set(xlim=(min(columns) - 0.55, max(columns) + 0.55), ylim=(-max(rows) - 0.5, 0.5))
     ax.axis("off")
@@ -296,6 +351,7 @@ def flow_chart(boxes, arrows, *, ax=None):
     for start, end, label in arrows:
         (x0, y0, _), (x1, y1, _) = boxes[start], boxes[end]
         patch = drawn[end].get_bbox_patch()
+        assert patch is not None  # every text was drawn in a box
         (left, _), (right, _) = ax.transData.inverted().transform(patch.get_window_extent())
         x1 = np.clip(x0, left + 0.06, right - 0.06)  # straight down where the box is wide enough
         ax.annotate(

@@ -7,6 +7,7 @@ import gc
 import os
 import platform
 import tempfile
+from collections.abc import Iterator
 
 from trainlab import arithmetic, editions, plotting
 
@@ -14,7 +15,7 @@ __all__ = ["describe", "quiet_start", "setup"]
 
 
 @contextlib.contextmanager
-def quiet_start():
+def quiet_start() -> Iterator[None]:
     """Keep TensorFlow's log, which no setting silences, out of terminals and notebooks.
 
     It is written by C++ code straight to the process' standard error; if the import fails it is

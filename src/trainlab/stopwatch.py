@@ -12,7 +12,11 @@ __all__ = ["time_ratios"]
 
 
 def time_ratios(
-    functions: Mapping[str, Callable[[], object]], to: str, *, rounds: int = 15, seconds=0.01
+    functions: Mapping[str, Callable[[], object]],
+    to: str,
+    *,
+    rounds: int = 15,
+    seconds: float = 0.01,
 ) -> dict[str, np.ndarray]:
     """Return how long each function takes, relative to one of them, once a round.
 
@@ -52,7 +56,7 @@ def time_ratios(
     return dict(zip(functions, ratios.T, strict=True))
 
 
-def _time(function, calls) -> float:
+def _time(function: Callable[[], object], calls: int) -> float:
     """Return the seconds that one call takes, over several calls."""
     clock = time.perf_counter if tf.config.list_logical_devices("GPU") else time.process_time
     start = clock()

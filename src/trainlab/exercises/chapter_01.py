@@ -19,7 +19,7 @@ __all__ = ["cross_entropy", "predict_the_stop", "standardize"]
 
 
 @exercise("01.standardize")
-def standardize(prepare) -> str:
+def standardize(prepare: object) -> str:
     """Check a function of raw training and validation images that standardizes both."""
     rng = np.random.default_rng(0)
     train = rng.integers(0, 200, (6, 4, 4), dtype=np.uint8)
@@ -80,12 +80,12 @@ def standardize(prepare) -> str:
     )
 
 
-def _flat(*arrays) -> np.ndarray:
+def _flat(*arrays: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ravel(a) for a in arrays])
 
 
 @exercise("01.cross-entropy")
-def cross_entropy(loss) -> str:
+def cross_entropy(loss: object) -> str:
     """Check a function of probabilities (images, classes) and integer labels (images,)."""
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(4), size=6)
@@ -132,7 +132,7 @@ def cross_entropy(loss) -> str:
 
 
 @exercise("01.predict-the-stop")
-def predict_the_stop(answer) -> str:
+def predict_the_stop(answer: object) -> str:
     """Check a predicted and a measured epoch at which patience 3 stops the given losses."""
     prediction, measured = prediction_and_measurement(answer)
     if measured != 9:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -20,7 +21,7 @@ __all__ = ["clip_by_global_norm", "predict_the_factor", "tanh_step"]
 
 
 @exercise("02.tanh-step")
-def tanh_step(step) -> str:
+def tanh_step(step: object) -> str:
     """Check a function (delta, W, a) that carries an error signal back over one tanh layer."""
     rng = np.random.default_rng(0)
     delta, W = rng.normal(size=(8, 3)), rng.normal(size=(5, 3))
@@ -50,7 +51,7 @@ def tanh_step(step) -> str:
 
 
 @exercise("02.clip-by-global-norm")
-def clip_by_global_norm(clip) -> str:
+def clip_by_global_norm(clip: object) -> str:
     """Check a function (gradients, c) that clips a list of gradients by their global norm."""
     gradients, c = [np.array([6.0, -8.0]), np.array([[24.0, 0.0], [0.5, -1.0]])], 2.0
     whole = np.sqrt(sum(np.sum(g**2) for g in gradients))
@@ -92,7 +93,7 @@ def clip_by_global_norm(clip) -> str:
     return "One factor for all gradients, never above one: the whole step keeps its direction."
 
 
-def _clipped(clip, gradients, c) -> np.ndarray:
+def _clipped(clip: object, gradients: list[np.ndarray], c: float) -> np.ndarray:
     result = call(clip, gradients, c)
     if not isinstance(result, (list, tuple)) or len(result) != len(gradients):
         raise Hint(
@@ -104,12 +105,12 @@ def _clipped(clip, gradients, c) -> np.ndarray:
     )
 
 
-def _flat(arrays) -> np.ndarray:
+def _flat(arrays: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.ravel(a) for a in arrays])
 
 
 @exercise("02.predict-the-factor")
-def predict_the_factor(answer) -> str:
+def predict_the_factor(answer: object) -> str:
     """Check a predicted and a measured factor a layer: 30 ReLU layers of 200, N(0, 0.08²)."""
     prediction, measured = prediction_and_measurement(answer)
     layers, units, stddev = 30, 200, 0.08
@@ -158,7 +159,7 @@ def predict_the_factor(answer) -> str:
 
 
 @cache
-def _factor(layers, units, stddev) -> float:
+def _factor(layers: int, units: int, stddev: float) -> float:
     """Measure by which factor an error signal changes in one layer of such a ReLU net."""
     rng = np.random.default_rng(0)
     kernels = rng.normal(0, stddev, (layers, units, units))

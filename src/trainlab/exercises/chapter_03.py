@@ -21,7 +21,7 @@ __all__ = ["fix_fifty_layers", "he_uniform", "predict_the_spread"]
 
 
 @exercise("03.he-uniform")
-def he_uniform(draw) -> str:
+def he_uniform(draw: object) -> str:
     """Check a function (rng, fan_in, fan_out) that draws a kernel by He's uniform rule."""
     fan_in, fan_out = 400, 100
     shape = (fan_in, fan_out)
@@ -65,7 +65,7 @@ def he_uniform(draw) -> str:
 
 
 @exercise("03.fix-fifty-layers")
-def fix_fifty_layers(answer) -> str:
+def fix_fifty_layers(answer: object) -> str:
     """Check an initializer for 50 layers of Leaky ReLU with the slope 0.5 left of zero."""
     try:
         initializer = keras.initializers.get(answer)
@@ -113,7 +113,7 @@ def fix_fifty_layers(answer) -> str:
     )
 
 
-def _kernel(initializer, shape, seed) -> np.ndarray:
+def _kernel(initializer: object, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """Draw another kernel a layer, even from an initializer that carries a seed of its own."""
     if isinstance(initializer, keras.initializers.Initializer):
         config = initializer.get_config()
@@ -123,7 +123,7 @@ def _kernel(initializer, shape, seed) -> np.ndarray:
 
 
 @exercise("03.predict-the-spread")
-def predict_the_spread(answer) -> str:
+def predict_the_spread(answer: object) -> str:
     """Check a predicted and a measured share of the spread: 50 ReLU layers by Glorot's rule."""
     prediction, measured = prediction_and_measurement(answer)
     layers, units = 50, 400
@@ -167,7 +167,7 @@ def predict_the_spread(answer) -> str:
 
 
 @cache
-def _shares(layers, units) -> tuple[float, float]:
+def _shares(layers: int, units: int) -> tuple[float, float]:
     """Measure the share of the spread that is left by such layers, with ReLU and without."""
     rng = np.random.default_rng(0)
     kernels = rng.normal(0, np.sqrt(1 / units), (layers, units, units))

@@ -21,7 +21,7 @@ __all__ = ["predict_the_dead", "prelu_slope_gradient", "silu_slope"]
 
 
 @exercise("04.silu-slope")
-def silu_slope(slope) -> str:
+def silu_slope(slope: object) -> str:
     """Check a function z that returns the slope of SiLU, z · sigmoid(z)."""
     z = np.linspace(-6, 6, 25).reshape(5, 5)
     s = 1 / (1 + np.exp(-z))
@@ -47,7 +47,7 @@ def silu_slope(slope) -> str:
 
 
 @exercise("04.prelu-slope-gradient")
-def prelu_slope_gradient(gradient) -> str:
+def prelu_slope_gradient(gradient: object) -> str:
     """Check a function (Z, dA) that returns the gradient of the loss by PReLU's slopes."""
     rng = np.random.default_rng(0)
     Z, dA = rng.normal(size=(12, 5)), rng.normal(size=(12, 5))
@@ -84,7 +84,7 @@ def prelu_slope_gradient(gradient) -> str:
 
 
 @exercise("04.predict-the-dead")
-def predict_the_dead(answer) -> str:
+def predict_the_dead(answer: object) -> str:
     """Check a predicted and a measured share of dead units: sums like N(−3, 1), 200 images."""
     prediction, measured = prediction_and_measurement(answer)
     images = 200
@@ -130,7 +130,7 @@ def predict_the_dead(answer) -> str:
 
 
 @cache
-def _shares(images) -> tuple[float, float, float]:
+def _shares(images: int) -> tuple[float, float, float]:
     """Measure the share of dead units, of zero outputs and of images that wake no unit."""
     silent = np.random.default_rng(0).normal(-3, 1, (images, 2000)) <= 0
     return silent.all(axis=0).mean(), silent.mean(), silent.all(axis=1).mean()

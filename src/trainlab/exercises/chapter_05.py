@@ -18,7 +18,7 @@ __all__ = ["fold_forward", "group_norm", "predict_the_memory"]
 
 
 @exercise("05.fold-forward")
-def fold_forward(fold) -> str:
+def fold_forward(fold: object) -> str:
     """Check a function (W, b, γ, β, μ, σ2, ε) that folds a normalization into the layer behind."""
     rng = np.random.default_rng(0)
     n_in, n_out, epsilon = 5, 3, 0.1
@@ -82,7 +82,7 @@ def fold_forward(fold) -> str:
 
 
 @exercise("05.group-norm")
-def group_norm(normalize) -> str:
+def group_norm(normalize: object) -> str:
     """Check a function (x, groups, ε) that normalizes groups of units of each image."""
     rng = np.random.default_rng(0)
     groups, epsilon = 3, 0.5
@@ -139,14 +139,14 @@ def group_norm(normalize) -> str:
     )
 
 
-def _normalized(x, groups, epsilon) -> np.ndarray:
+def _normalized(x: np.ndarray, groups: int, epsilon: float) -> np.ndarray:
     grouped = x.reshape(len(x), groups, -1)
     mean, variance = grouped.mean(axis=2, keepdims=True), grouped.var(axis=2, keepdims=True)
     return ((grouped - mean) / np.sqrt(variance + epsilon)).reshape(x.shape)
 
 
 @exercise("05.predict-the-memory")
-def predict_the_memory(answer) -> str:
+def predict_the_memory(answer: object) -> str:
     """Check predicted and counted steps until a moving average at 0.99 is within a hundredth."""
     prediction, measured = prediction_and_measurement(answer)
     momentum, rest = 0.99, 0.01

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +22,7 @@ __all__ = ["on_top_of", "predict_the_drift", "transplant"]
 
 
 @exercise("06.transplant")
-def transplant(answer) -> str:
+def transplant(answer: object) -> str:
     """Check a function (weights_a, weights_b, k) that reuses the lowest k layers of A."""
     shapes = [(6, 4), (4,), *[(4, 4), (4,)] * 4]
     a = [np.full(shape, 1.0 + n) for n, shape in enumerate([*shapes, (4, 8), (8,)])]
@@ -30,7 +32,7 @@ def transplant(answer) -> str:
     return "Two arrays a layer: the first 2k come from A, the rest is B's own."
 
 
-def _check_transplant(result, a, b, k) -> None:
+def _check_transplant(result: object, a: list[np.ndarray], b: list[np.ndarray], k: int) -> None:
     if not isinstance(result, (list, tuple)):
         raise Hint(
             f"Return a list of arrays, as set_weights takes it; received {type(result).__name__}."
@@ -58,17 +60,17 @@ def _check_transplant(result, a, b, k) -> None:
     raise Hint(f"With k = {k} the first {2 * k} arrays should be A's, the others B's.")
 
 
-def _alike(result, arrays) -> bool:
+def _alike(result: Sequence[Any], arrays: Sequence[np.ndarray]) -> bool:
     return len(result) == len(arrays) and all(
         np.array_equal(mine, theirs) for mine, theirs in zip(result, arrays, strict=True)
     )
 
 
 @exercise("06.on-top-of")
-def on_top_of(build) -> str:
+def on_top_of(build: object) -> str:
     """Check a function (base, n_classes) that compiles a head on a wholly frozen base."""
     if not callable(build):
-        call(build)
+        return call(build)  # which raises
     keras.utils.set_random_seed(0)
     base = keras.Sequential(
         [
@@ -130,7 +132,7 @@ def on_top_of(build) -> str:
 
 
 @exercise("06.predict-the-drift")
-def predict_the_drift(answer) -> str:
+def predict_the_drift(answer: object) -> str:
     """Check a predicted and a measured moving mean: momentum 0.99, 200 batches of mean 1."""
     prediction, measured = prediction_and_measurement(answer)
     momentum, steps = 0.99, 200
@@ -177,7 +179,7 @@ def predict_the_drift(answer) -> str:
 
 
 @cache
-def _drifted(momentum, steps) -> float:
+def _drifted(momentum: float, steps: int) -> float:
     """Return the moving mean after these calls, averaged over features."""
     batches = np.random.default_rng(0).normal(1, 0.5, (steps, 20, 50)).astype("float32")
     mean = np.zeros(50)

@@ -19,7 +19,7 @@ __all__ = ["match_the_decay", "predict_the_steps", "rmsprop_with_momentum"]
 
 
 @exercise("07.rmsprop-with-momentum")
-def rmsprop_with_momentum(step) -> str:
+def rmsprop_with_momentum(step: object) -> str:
     """Check a function (w, g, s, m, η, ρ, β, ε) that takes Keras' step and returns (w, s, m)."""
     rng = np.random.default_rng(0)
     w, m = rng.normal(size=(2, 6))
@@ -97,7 +97,7 @@ def rmsprop_with_momentum(step) -> str:
 
 
 @exercise("07.match-the-decay")
-def match_the_decay(answer) -> str:
+def match_the_decay(answer: object) -> str:
     """Check the regularizer that does under SGD(0.1) what weight_decay=0.01 does."""
     if isinstance(answer, (int, float)):
         raise Hint(
@@ -141,7 +141,7 @@ def match_the_decay(answer) -> str:
 
 
 @exercise("07.predict-the-steps")
-def predict_the_steps(answer) -> str:
+def predict_the_steps(answer: object) -> str:
     """Check predicted and counted steps of plain descent to a thousandth, condition number 400."""
     prediction, measured = prediction_and_measurement(answer)
     κ, goal = 400, 1e-3

@@ -18,14 +18,14 @@ __all__ = ["boundaries_that_fire", "one_cycle_rate", "predict_the_rate"]
 
 
 @exercise("08.one-cycle-rate")
-def one_cycle_rate(rate) -> str:
+def one_cycle_rate(rate: object) -> str:
     """Check a function (t, steps, peak) that gives the rate of 1cycle at an array of steps."""
     steps, peak = 200, 0.4
     t = np.arange(steps)
     result = array(call(rate, t, steps, peak), t.shape, "The rate")
     knots = np.array([0, 0.45, 0.9, 1]) * steps
 
-    def lines(*values):
+    def lines(*values: float) -> np.ndarray:
         return peak * np.interp(t, knots, values)
 
     if is_close(result, lines(0.1, 1, 0.1, 0.001)):
@@ -61,7 +61,7 @@ def one_cycle_rate(rate) -> str:
 
 
 @exercise("08.boundaries-that-fire")
-def boundaries_that_fire(answer) -> str:
+def boundaries_that_fire(answer: object) -> str:
     """Check the boundaries for drops after epochs 10 and 15 of 55,000 images in batches of 32."""
     result = array(answer, (2,), "The list of boundaries")
     an_epoch = -(-55_000 // 32)
@@ -111,11 +111,11 @@ def boundaries_that_fire(answer) -> str:
 
 
 @exercise("08.predict-the-rate")
-def predict_the_rate(answer) -> str:
+def predict_the_rate(answer: object) -> str:
     """Check a predicted and a measured rate: step 75 of CosineDecay(0.2, 100), after resuming."""
     prediction, measured = prediction_and_measurement(answer)
 
-    def cosine(step):
+    def cosine(step: float) -> float:
         return 0.2 * (1 + np.cos(np.pi * step / 100)) / 2
 
     if not is_close(measured, cosine(75), 1e-3):

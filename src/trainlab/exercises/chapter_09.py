@@ -18,7 +18,7 @@ __all__ = ["inverted_dropout", "max_norm", "predict_the_steps"]
 
 
 @exercise("09.inverted-dropout")
-def inverted_dropout(dropout) -> str:
+def inverted_dropout(dropout: object) -> str:
     """Check a function (a, u, p) that drops the outputs a where the uniform numbers u are < p."""
     rng = np.random.default_rng(0)
     a, u, p = rng.normal(1, 1, (6, 5)), rng.random((6, 5)), 0.3
@@ -57,7 +57,7 @@ def inverted_dropout(dropout) -> str:
 
 
 @exercise("09.max-norm")
-def max_norm(limit) -> str:
+def max_norm(limit: object) -> str:
     """Check a function (kernel, r) that bounds each column of (inputs, units) or filter."""
     rng = np.random.default_rng(1)
     dense, r = rng.normal(0, 0.5, (6, 4)) * [0.2, 1, 2, 3], 1.0
@@ -109,7 +109,7 @@ def max_norm(limit) -> str:
 
 
 @exercise("09.predict-the-steps")
-def predict_the_steps(answer) -> str:
+def predict_the_steps(answer: object) -> str:
     """Check in how many steps SGD(0.1) with L1(0.02) brings a weight from 0.5 below 0.001."""
     prediction, measured = prediction_and_measurement(answer)
     w, η, c = 0.5, 0.1, 0.02

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -25,7 +26,7 @@ CAPSTONE_MARK, CAPSTONE_WEIGHTS = 82, 50_000
 
 
 @exercise("10.prune-by-layer")
-def prune_by_layer(prune) -> str:
+def prune_by_layer(prune: object) -> str:
     """Check a function (kernels, q) that sets the share q of each kernel's weights to zero."""
     rng = np.random.default_rng(0)
     kernels = [rng.normal(0, scale, (20, 10)) for scale in (1, 0.1)]
@@ -37,7 +38,7 @@ def prune_by_layer(prune) -> str:
     given = np.array(kernels)
     size = np.abs(given)
 
-    def cut(θ):
+    def cut(θ: np.ndarray) -> np.ndarray:
         return np.where(size > θ, given, 0)
 
     own = np.quantile(size, q, axis=(1, 2), keepdims=True, method="inverted_cdf")
@@ -73,13 +74,18 @@ def prune_by_layer(prune) -> str:
 
 
 @exercise("10.quantize-to-bits")
-def quantize_to_bits(rounded) -> str:
+def quantize_to_bits(rounded: object) -> str:
     """Check a function (W, k) that returns a kernel after quantizing it to k bits by column."""
     W = np.random.default_rng(1).normal(0, [1, 2, 4], (30, 3))
     k = 4
     result = array(call(rounded, W, k), W.shape, "The kernel")
 
-    def by(largest, axis=0, of=W, rounding=np.round):
+    def by(
+        largest: float,
+        axis: int | None = 0,
+        of: np.ndarray = W,
+        rounding: Callable[[np.ndarray], np.ndarray] = np.round,
+    ) -> np.ndarray:
         s = largest / np.abs(of).max(axis=axis, keepdims=True)
         return rounding(s * W) / s
 
@@ -119,7 +125,7 @@ def quantize_to_bits(rounded) -> str:
 
 
 @exercise("10.predict-the-floor")
-def predict_the_floor(answer) -> str:
+def predict_the_floor(answer: object) -> str:
     """Check a predicted and a measured loss: softmax applied twice to a perfect answer."""
     prediction, measured = prediction_and_measurement(answer)
     floor = np.log(np.e + 9) - 1
@@ -169,13 +175,13 @@ def predict_the_floor(answer) -> str:
 
 
 @functools.cache
-def _validation_part():
+def _validation_part() -> tuple[np.ndarray, np.ndarray]:
     data = datasets.fashion_mnist("subset").standardized()
     return data.x_valid, data.y_valid
 
 
 @exercise("10.capstone")
-def capstone(model) -> str:
+def capstone(model: object) -> str:
     """Check a trained model: few enough weights, probabilities or logits, and accurate enough."""
     if not isinstance(model, keras.Model):
         raise Hint("The answer should be a Keras model that has been trained.")

@@ -18,7 +18,7 @@ __all__ = ["log_cosh", "predict_the_traces", "whole_rmse"]
 
 
 @exercise("11.log-cosh")
-def log_cosh(loss) -> str:
+def log_cosh(loss: object) -> str:
     """Check a function (y, p) that gives ln cosh(p − y) for each entry, at any size of error."""
     rng = np.random.default_rng(0)
     y = rng.normal(size=(4, 3))
@@ -55,7 +55,7 @@ def log_cosh(loss) -> str:
 
 
 @exercise("11.whole-rmse")
-def whole_rmse(combine) -> str:
+def whole_rmse(combine: object) -> str:
     """Check a function (values, sizes) that gives the RMSE of all images from that of batches."""
     values, sizes = np.array([0.5, 2.0, 1.25]), np.array([32, 8, 20])
     result = array(call(combine, values, sizes), (), "The RMSE of all images")
@@ -85,7 +85,7 @@ def whole_rmse(combine) -> str:
 
 
 @exercise("11.predict-the-traces")
-def predict_the_traces(answer) -> str:
+def predict_the_traces(answer: object) -> str:
     """Check how often a tf.function is traced by nine arguments: predicted, then counted."""
     prediction, measured = prediction_and_measurement(answer)
     if not is_close(measured, np.array(6.0), 1e-9):
