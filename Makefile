@@ -3,7 +3,7 @@ EDITION ?= quick
 CORES ?= all
 # One chapter, such as 03_initialization: executed and checked, no site.
 ONLY ?=
-# Not empty: TensorFlow brings CUDA along. Needs an NVIDIA driver, and a new .venv.
+# Not empty: TensorFlow brings CUDA along, now and until .venv is removed. Needs an NVIDIA driver.
 GPU ?=
 # What a claim does that the run does not repeat: "stop" ends the build, "mark" builds the pages all
 # the same and marks the card, for a look at them on unusual hardware. Never publish these.
@@ -25,6 +25,9 @@ export TF_NUM_INTEROP_THREADS = 1
 export OMP_NUM_THREADS = 1
 export TF_CPP_MIN_LOG_LEVEL = 3
 export TRAINLAB_DISAGREEMENTS = $(DISAGREEMENTS)
+# What the surroundings say of Python, pip and drawing is not the course's.
+export PYTHONUTF8 = 1
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX MPLBACKEND JUPYTER_PATH
 
 .DEFAULT_GOAL := help
 .PHONY: help book test bench record colab serve lock clean
@@ -32,27 +35,39 @@ export TRAINLAB_DISAGREEMENTS = $(DISAGREEMENTS)
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-7s %s\n", $$1, $$2}'
 
+# What the environment is made of, told by content as in the Snakefile: the locks, and of pyproject.toml
+# what an installed package knows of it, which the tools' settings are not. $(READY) holds what it was.
+INSTALLED := $(shell cat $(READY) 2> /dev/null)
+CUDA := $(if $(GPU),gpu,$(findstring gpu,$(INSTALLED)))
+METADATA := awk '/^\[/ {kept = /^\[(build-system|project|tool\.setuptools)/} kept' pyproject.toml
+WANTED := $(or $(CUDA),cpu)-$(shell { cat requirements.txt $(if $(CUDA),requirements-gpu.txt); $(METADATA); } | cksum | tr ' ' -)
+ifneq ($(INSTALLED),$(WANTED))
+$(READY): always
+endif
+.PHONY: always
+
 # Compiled once: where Python may write no bytecode, every process would compile what it imports.
-$(READY): requirements.txt pyproject.toml
+$(READY):
+	rm -f $@
 	$(PYTHON) -m venv $(VENV)
 	sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' requirements.txt > $(VENV)/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.txt
-	$(if $(GPU),$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-gpu.txt)
+	$(if $(CUDA),$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-gpu.txt)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	touch $@
+	echo $(WANTED) > $@
 
 # A chapter that failed last time runs first.
 book: $(READY) ## execute the chapters, check the claims, build the site (EDITION=quick|full)
 	@$(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
 	  $(foreach broken,$(notdir $(wildcard $(BUILD)/broken/*.ipynb)),--prioritize $(BUILD)/executed/$(broken)) \
-	  $(if $(ONLY),-- $(BUILD)/reports/$(ONLY).json)
+	  $(if $(ONLY),-- execute_$(ONLY))
 
 test: $(READY) system-packages ## everything that CI checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(MAKE) book
-	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env tests $(BUILD)/executed
+	$(BIN)/python -m pytest -n 2 --dist loadfile --junitxml _build/tests.xml --nbval-lax --nbval-current-env tests $(BUILD)/executed
 
 # Run executed chapters again: what they print must come out the same.
 .PHONY: nbval
@@ -82,6 +97,20 @@ versions: $(READY)
 serve: $(READY) ## serve the built site on localhost
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(BUILD)/site 8000
 
+# The chapters then install your fork, at STATE (a branch or a tag; the branch you are on).
+.PHONY: fork
+fork: $(READY)
+	@$(BIN)/python -m trainlab.book.repository $(ADDRESS) $(if $(STATE),--state $(STATE))
+
+LAB := $(VENV)/.lab
+$(LAB): requirements-lab.txt $(READY)
+	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-lab.txt
+	touch $@
+
+.PHONY: lab
+lab: $(LAB) ## open copies of the chapters in JupyterLab
+	@$(BIN)/python -m trainlab.book.lab
+
 # Two ledgers side by side, as in: make compare OLD=cpu/claims.json NEW=gpu/claims.json
 .PHONY: compare
 compare: $(READY)
@@ -102,10 +131,7 @@ clean: ## remove what was built, but not the environment
 	rm -rf _build .snakemake
 
 # The tests compare the shipped subset with the whole of Fashion-MNIST, look at the pages in a browser
-# and run Slurm; tests/apt.txt names the Debian packages for it. Elsewhere the tests say what is missing.
+# and run Slurm, all of which come as Debian packages. Elsewhere the tests say what is missing.
 .PHONY: system-packages
 system-packages:
-	@if command -v apt-get > /dev/null && ! dpkg --status $$(cat tests/apt.txt) > /dev/null 2>&1; then \
-	  SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
-	  $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends $$(cat tests/apt.txt) > /dev/null; \
-	fi
+	@sh tests/apt.sh

@@ -74,7 +74,7 @@ def main(arguments=None):
         claims, site = book.claims(), book.site()
         completed = number = 0
         while number < options.kills:
-            book.touch(f"chapters/{NAME}.ipynb")
+            book.change(f"chapters/{NAME}.ipynb")
             moment = moments.uniform(0, length)
             if not kill(book.start(), moment):
                 continue

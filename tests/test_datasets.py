@@ -164,6 +164,25 @@ def test_download_is_verified_and_cached(archives, nowhere, server, monkeypatch)
     assert datasets.full_archives()[0].parent == nowhere
 
 
+def test_where_the_archives_will_be_is_known_without_a_download(nowhere, monkeypatch):
+    monkeypatch.setattr(datasets, "_download", lambda name: pytest.fail(f"{name} is downloaded"))
+    assert datasets.archive_paths() == [nowhere / name for name in datasets.CONTENTS_SHA256]
+    assert not nowhere.exists()
+    monkeypatch.setenv("TRAINLAB_DATA", "/nowhere")
+    with pytest.raises(datasets.DataError, match=r"'/nowhere'.*train-images.*unset it"):
+        datasets.archive_paths()
+
+
+def test_only_what_is_missing_is_downloaded(nowhere, monkeypatch):
+    fetched = []
+    monkeypatch.setattr(datasets, "_download", lambda name: fetched.append(name) or nowhere / name)
+    nowhere.mkdir(parents=True)
+    first, *others = datasets.CONTENTS_SHA256
+    (nowhere / first).write_text("")
+    assert datasets.full_archives() == datasets.archive_paths()
+    assert fetched == others
+
+
 @needs_debian
 def test_wrong_download_is_refused_and_removed(archives, nowhere, server, monkeypatch):
     (archives / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"something else"))

@@ -5,6 +5,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -190,3 +191,20 @@ def test_unreadable_ledger_stops_a_run_of_some_chapters_before_it_begins(course,
         environments.main(["colab", "02_x"])
     end, _ = course({"01_x": [equation("01", "e")]})
     assert end == ""
+
+
+def test_clone_has_the_name_that_the_chapters_install_from(place):
+    clone = place.folder / "course"
+
+    def git(*arguments):
+        command = ["git", "-C", clone, "-c", "user.name=A", "-c", "user.email=a@b.c", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+    git("init", "--quiet", "--initial-branch", "main")
+    git("commit", "--quiet", "--allow-empty", "--message", "One")
+    repository.set_state(clone, "main")
+    place._tag()
+    assert git("tag") == []
+    repository.set_state(clone, "week1")
+    place._tag()
+    assert git("tag") == ["week1"]

@@ -12,11 +12,13 @@ from trainlab.training.tuning import TUNING_SEEDS
 
 
 def task(n=60):
-    """Two classes that a line separates, in the three parts of `Images`."""
+    """Two classes that a line separates, in three parts of which no two are alike."""
     rng = np.random.default_rng(0)
-    y = np.arange(n) % 2
-    x = (rng.normal(size=(n, 3)) + 4 * y[:, None]).astype("float32")
-    return Images(x, y, x, y, x, y)
+    parts = []
+    for rows in (n, n - 10, n - 20):
+        y = np.arange(rows) % 2
+        parts += [(rng.normal(size=(rows, 3)) + 4 * y[:, None]).astype("float32"), y]
+    return Images(*parts)
 
 
 def net(rate=0.1):
@@ -81,6 +83,29 @@ def test_run_equals_training_from_the_same_start():
     training.fit(alone, data.x_train[rows], data.y_train[rows], **options)
     for ours, theirs in zip(got.weights[5, 1], alone.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("part", ["test", "valid"])
+def test_runs_are_measured_on_the_part_that_is_asked_for(part):
+    data, model = task(), net()
+    got = few_labels.runs(model, {3: ZERO, 5: ZERO}, data, 8, part=part, **OPTIONS)
+    x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
+    for (row, draw), loss in np.ndenumerate(got.loss):
+        model.set_weights(got.weights[OPTIONS["seeds"][row], draw])
+        assert got.error[row, draw] == few_labels.error(model, x, y)
+        assert loss == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-4)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_runs_leave_it_to_the_net_whether_xla_compiles_it(fails):
+    model, options = net(), OPTIONS
+    assert model.supports_jit
+    if fails:
+        with pytest.raises(TypeError, match="unexpected"):
+            few_labels.runs(model, {3: ZERO}, task(), 8, **options, unknown=1)
+    else:
+        few_labels.runs(model, {3: ZERO, 5: ZERO}, task(), 8, **options)
+    assert model.supports_jit
 
 
 def test_runs_do_not_depend_on_what_was_run_before():
@@ -208,6 +233,19 @@ def test_study_measures_cross_entropies_without_penalty_and_dropout():
         assert study.gap[number] == pytest.approx(losses[1] - losses[0], rel=1e-4, abs=1e-6)
         right = np.mean(p.argmax(axis=1) == data.y_test[:30])
         assert study.accuracy[number] == pytest.approx(100 * right)
+
+
+def test_study_validates_on_one_part_and_tests_on_another():
+    data = task()
+    study = few_labels.study(
+        net, data, (3, 5), n_images=20, n_valid=10, n_test=30, rates=(0.1,), epochs=3
+    )
+    for number, model in enumerate(study.nets):
+        valid = model.evaluate(data.x_valid[:10], data.y_valid[:10], verbose=0)
+        test = model.evaluate(data.x_test[:30], data.y_test[:30], verbose=0)
+        assert study.history["val_loss"][number, -1] == pytest.approx(valid, rel=1e-4)
+        assert study.test_loss[number] == pytest.approx(test, rel=1e-4)
+        assert valid != pytest.approx(test, rel=1e-2)
 
 
 def test_study_counts_the_epochs_of_runs_that_stop_early():

@@ -75,3 +75,27 @@ def test_deleted_copy_comes_back(course):
 def test_copy_names_its_kernel_so_that_jupyterlab_does_not_ask(course):
     lab.prepare(course)
     assert read(course, "01_one").metadata.kernelspec.name == "python3"
+
+
+def test_surroundings_do_not_reach_jupyterlab(course, monkeypatch):
+    started = []
+    monkeypatch.chdir(course)
+    monkeypatch.setattr(lab.os, "execve", lambda *arguments: started.append(arguments))
+    around = {
+        "MPLBACKEND": "Agg",
+        "JUPYTER_PATH": "/else",
+        "PYTHONPATH": "/x",
+        "KERAS_BACKEND": "jax",
+    }
+    for name, value in around.items():
+        monkeypatch.setenv(name, value)
+    lab.main(["--", "--no-browser"])
+    ((python, command, variables),) = started
+    assert command[:3] == [python, "-m", "jupyterlab"] and command[-1] == "--no-browser"
+    assert {name: variables.get(name) for name in around} == {
+        "MPLBACKEND": None,
+        "JUPYTER_PATH": None,
+        "PYTHONPATH": None,
+        "KERAS_BACKEND": "tensorflow",
+    }
+    assert variables["PATH"]

@@ -627,3 +627,74 @@ def test_damaged_record_is_not_overwritten(whole, monkeypatch):
     with pytest.raises(record.RecordError, match="was changed after it was measured"):
         whole.update()
     assert path.read_bytes() == before
+
+
+# The pipeline. Two chapters without TensorFlow, under two of the edition's series.
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    chapters = {name: [tiny.equation_cell(name)] for name in ("04_one", "05_two")}
+    book = tiny.Book(tmp_path_factory.mktemp("measured"), chapters, run=tiny.RECORD, pages=[])
+    book.git("init", "--quiet")
+    (book.folder / ".git/info/exclude").write_text("_build\n.snakemake\n.venv\n__pycache__\n")
+    book.git("add", "--all")
+    book.git("commit", "--quiet", "--message", "…")
+    finished = book.make("SERIES=main,avx2", target="record")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert list(record.read(book.folder / "src/trainlab/record/quick.json").claims) == [
+        "04.adds-up", "05.adds-up",
+    ]  # fmt: skip
+    return book
+
+
+def would_measure(book, **config):
+    given = [f"{name}={value}" for name, value in {"edition": "quick", **config}.items()]
+    rules = book.would_run("--config", *given, "commit=0", "series=main,avx2", "--", "record")
+    return {rule.removeprefix("measure_") for rule in rules}
+
+
+GATHERED = {"main_series", "record"}
+
+
+def test_chapter_measured_at_this_state_is_not_measured_again(measured):
+    assert would_measure(measured) == set()
+    # Its numbers were just written into the record; and it may be checked out anew.
+    with measured.changed("src/trainlab/record/quick.json"):
+        assert would_measure(measured) == set()
+    for path in measured.sources():
+        path.touch()
+    assert would_measure(measured) == set()
+
+
+def test_changed_chapter_is_measured_again_and_no_other(measured):
+    with measured.changed("chapters/05_two.ipynb", older=True):
+        assert would_measure(measured) == {"main_05_two", "avx2_05_two", *GATHERED}
+        assert would_measure(measured, only="04_one") == GATHERED
+
+
+def test_changed_package_is_measured_again(measured):
+    everything = {f"{name}_{chapter}" for name in ("main", "avx2") for chapter in measured.chapters}
+    with measured.changed("src/trainlab/claims.py", older=True):
+        assert would_measure(measured) == everything | GATHERED
+        only = {"main_04_one", "avx2_04_one", *GATHERED}
+        assert would_measure(measured, only="04_one") == only
+
+
+def test_chapter_measured_alone_leaves_the_others_as_they_were_measured(measured):
+    before = measured_at(measured)
+    measured.change("chapters/05_two.ipynb")
+    measured.git("commit", "--quiet", "--all", "--message", "…")
+    finished = measured.make("SERIES=main,avx2", "ONLY=05_two", target="record")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    after = measured_at(measured)
+    assert {name for name in after if after[name] != before[name]} == {"main/05_two", "avx2/05_two"}
+    assert would_measure(measured) == GATHERED
+
+
+def measured_at(book):
+    folder = book.folder / "_build/record/quick"
+    paths = [
+        folder / series / f"{name}.ipynb" for series in ("main", "avx2") for name in book.chapters
+    ]
+    return {f"{path.parent.name}/{path.stem}": path.stat().st_mtime_ns for path in paths}

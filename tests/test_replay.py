@@ -54,15 +54,16 @@ def replay(executed, tmp_path):
     """A function that changes the executed chapter and returns what nbval says of it."""
     folder, notebook = executed
 
-    def run(change, *options, **environment):
+    def run(change, *options, without=(), **environment):
         changed = nbformat.from_dict(json.loads(json.dumps(notebook)))
         change(changed)
         nbformat.write(changed, folder / "01_one.ipynb")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINLAB", "PYTEST"))}
+        nbval = [o for o in ("--nbval-lax", "--nbval-current-env") if o not in without]
         return subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "-p", "trainlab.book.replay", *options),
-                *("--nbval-lax", "--nbval-current-env", "--rootdir", folder, "01_one.ipynb"),
+                *(*nbval, "--rootdir", folder, "01_one.ipynb"),
             ],
             cwd=folder, env=kept | environment, capture_output=True, text=True,
         )  # fmt: skip
@@ -131,6 +132,33 @@ def test_notebook_that_names_no_arithmetic_is_compared(replay):
         del notebook.cells[-2].outputs[0].data[editions.MIME_TYPE]
 
     assert replay(nameless).returncode == 1
+
+
+def foreign_kernel(notebook):
+    notebook.metadata.kernelspec = {"name": "another", "display_name": "Another"}
+
+
+def test_kernel_is_the_courses_whatever_the_notebook_names(replay):
+    finished = replay(foreign_kernel, without=["--nbval-current-env"])
+    assert finished.returncode == 0, finished.stdout
+
+
+def test_surroundings_do_not_reach_a_chapter_that_runs_again(replay, tmp_path):
+    startup = tmp_path / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("started = True")
+
+    def look(notebook):
+        notebook.cells[-1].source = (
+            "import os\n"
+            "assert os.environ['KERAS_BACKEND'] == 'tensorflow' and 'started' not in globals()\n"
+            "assert 'inline' in os.environ['MPLBACKEND'] and 'PYTHONSTARTUP' not in os.environ"
+        )
+        notebook.cells[-1].metadata.tags = []
+
+    around = {"IPYTHONDIR": str(tmp_path), "KERAS_BACKEND": "torch", "MPLBACKEND": "Agg"}
+    finished = replay(look, PYTHONSTARTUP=str(startup / "00.py"), **around)
+    assert finished.returncode == 0, finished.stdout
 
 
 def test_plugin_leaves_numpy_to_the_tests():

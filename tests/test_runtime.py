@@ -1,6 +1,8 @@
 """Editions, seeds and what a chapter is told about its machine."""
 
 import gc
+import json
+import os
 import random
 import subprocess
 import sys
@@ -111,6 +113,55 @@ def test_failed_start_is_not_hidden():
     code = "import sys, trainlab; sys.modules['tensorflow'] = None\nfrom trainlab import runtime"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert finished.returncode != 0 and "tensorflow" in finished.stderr
+
+
+SHOW = """
+import numpy as np
+from trainlab import runtime
+runtime.setup("quick")
+import keras, matplotlib
+layer = keras.layers.Dense(3)
+out = layer(np.ones((2, 4)))
+print(keras.config.backend(), keras.config.floatx(), keras.config.epsilon(), layer.compute_dtype)
+print(keras.config.image_data_format(), np.asarray(out).tobytes().hex())
+print(matplotlib.rcParams["lines.markersize"], matplotlib.rcParams["image.interpolation"])
+"""
+
+
+def python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True
+    )
+
+
+def test_settings_of_the_machine_change_nothing(tmp_path):
+    settings = {
+        "floatx": "float64",
+        "epsilon": 0.1,
+        "image_data_format": "channels_first",
+        "backend": "jax",
+    }
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    (tmp_path / "matplotlibrc").write_text("lines.markersize: 40\nimage.interpolation: bilinear\n")
+    rc = str(tmp_path / "matplotlibrc")
+    there = python(SHOW, KERAS_HOME=str(tmp_path), MATPLOTLIBRC=rc, KERAS_BACKEND="torch")
+    assert there.returncode == 0, there.stderr
+    assert "\ntensorflow float32 1e-07 float32\nchannels_last " in there.stdout
+    assert there.stdout == python(SHOW).stdout
+
+
+def test_another_backend_of_keras_gives_way_to_tensorflow():
+    code = "from trainlab import runtime; print(runtime.keras.config.backend())"
+    assert python(code, KERAS_BACKEND="torch").stdout == "tensorflow\n"
+
+
+def test_keras_that_runs_on_another_backend_already_says_what_to_unset():
+    # No other backend is installed here, so Keras only says that it runs on one.
+    code = "import keras; keras.config.backend = lambda: 'jax'\nfrom trainlab import runtime"
+    finished = python(code)
+    assert finished.returncode == 1
+    assert "ImportError: Keras runs on 'jax'" in finished.stderr
+    assert "Unset the environment variable KERAS_BACKEND" in finished.stderr
 
 
 def test_heavy_packages_stay_out():

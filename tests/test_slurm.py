@@ -142,7 +142,8 @@ def test_book_on_slurm(tmp_path, plugin, slurm):
     book = kills.course(folder)
     with (folder / "profiles" / "slurm" / "config.yaml").open("a") as profile:
         profile.write(PROFILE)
-    book.environment |= {**slurm, "PYTHONPATH": str(plugin)}
+    paths = [str(plugin), *filter(None, [os.environ.get("PYTHONPATH")])]
+    book.environment |= {**slurm, "PYTHONPATH": os.pathsep.join(paths)}
     finished = book.make("EXECUTOR=slurm")
     said = finished.stdout + finished.stderr
     assert finished.returncode == 0, said

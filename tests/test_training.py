@@ -14,6 +14,7 @@ from keras import layers
 from trainlab.training import device, fit, program
 from trainlab.training.device import place, placed
 from trainlab.training.program import EpochProgram
+from trainlab.training.programs import programs_of
 
 
 @pytest.fixture(scope="module")
@@ -143,11 +144,54 @@ def test_fallback_says_so_and_trains_in_the_same_order(reason, data, caplog):
     history = fit(model, *data, **arguments)
     assert reason in the_line(caplog)
     assert list(history.history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
-    assert "_trainlab_programs" not in vars(model)
+    assert not programs_of(model).all()
     if make is not own_step:
         expected = weights_after(data, seed=2)
         for have, want in zip(model.get_weights(), expected, strict=True):
             np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["fit", "evaluate", "train_step", "test_step", "make_train_function", "make_test_function"],
+)
+def test_method_of_its_own_is_called(method, data, caplog):
+    called = []
+
+    def own(self, *arguments, **options):
+        called.append(method)
+        return getattr(keras.Sequential, method)(self, *arguments, **options)
+
+    kind = type("Own", (keras.Sequential,), {method: own})
+    model = kind([keras.Input((6,)), layers.Dense(2, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    fit(model, *data, validation_data=data, verbose=0)
+    assert f"has a {method} of its own" in the_line(caplog)
+    assert called
+
+
+@pytest.mark.parametrize("where", ["model", "training"])
+def test_model_of_a_distribution_strategy_falls_back(where, data, caplog):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    if where == "model":
+        with strategy.scope():
+            model = build()
+        fit(model, *data, verbose=0)
+    else:
+        model = build()
+        with strategy.scope(), pytest.raises(AssertionError):  # by Keras
+            fit(model, *data, verbose=0)
+    assert "belongs to a distribution strategy" in the_line(caplog)
+
+
+def test_a_program_that_stops_on_nan_is_another_one(data):
+    x = data[0].copy()
+    x[20] = np.inf  # in the first of three batches
+    for callbacks, steps in ([], 3), ([keras.callbacks.TerminateOnNaN()], 4), ([], 7):
+        if not callbacks and steps == 3:
+            model = build()
+        fit(model, x, data[1], shuffle=False, callbacks=callbacks, verbose=0)
+        assert int(model.optimizer.iterations) == steps
 
 
 def test_dataset_falls_back(data, caplog):
@@ -219,7 +263,7 @@ def test_repeated_short_fits_earn_xla_in_the_end(data, monkeypatch):
     model, used = build(), []
     for _ in range(5):
         fit(model, *data, verbose=0)
-        used.append(vars(model)["_trainlab_programs"]["train"][1].uses_xla)
+        used.append(programs_of(model).all()[0].uses_xla)
     assert used == [False, False, False, True, True]
 
 
@@ -228,7 +272,7 @@ def test_validation_earns_xla_after_three_times_as_many_steps(data, monkeypatch)
     model, used = build(), []
     for _ in range(10):
         fit(model, *data, validation_data=data, verbose=0)
-        used.append([program.uses_xla for _, program in vars(model)["_trainlab_programs"].values()])
+        used.append([program.uses_xla for program in programs_of(model).all()])
     assert used == 3 * [[False, False]] + 5 * [[True, False]] + 2 * [[True, True]]
 
 
@@ -249,11 +293,35 @@ def test_layer_that_xla_refuses_trains_without_it(data, monkeypatch):
 
     opaque, plain = with_layer(Opaque()), with_layer()
     fit(opaque, *data, seed=0, verbose=0)
-    assert vars(opaque)["_trainlab_programs"]["train"][1].uses_xla is False
+    assert programs_of(opaque).all()[0].uses_xla is False
     assert int(opaque.optimizer.iterations) == 3
     fit(plain, *data, seed=0, verbose=0)
     for have, want in zip(opaque.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("steps_done", [0, 2])
+def test_failure_is_xlas_own_only_before_the_first_step(steps_done, data, monkeypatch):
+    """After some steps another try would train the same rows twice."""
+    monkeypatch.setattr(program, "XLA_BREAK_EVEN", 0)
+    run, tried = EpochProgram._run, []
+
+    def fails_at_first(self, rows, order):
+        tried.append(self.uses_xla)
+        if len(tried) == 1:
+            self.run_first(rows, order, steps_done)
+            raise tf.errors.InternalError(None, None, "out of memory")
+        return run(self, rows, order)
+
+    monkeypatch.setattr(EpochProgram, "_run", fails_at_first)
+    model = build()
+    if steps_done:
+        with pytest.raises(tf.errors.InternalError, match="out of memory"):
+            fit(model, *data, verbose=0)
+    else:
+        fit(model, *data, verbose=0)
+    assert tried == ([True] if steps_done else [True, False])
+    assert int(model.optimizer.iterations) == (steps_done or 3)
 
 
 def test_trained_model_is_an_ordinary_model(data, tmp_path):
@@ -321,9 +389,9 @@ def test_bad_data_are_refused_before_training(message, where, data):
         (TypeError, "batch_size must be an integer, not float", {"batch_size": 32.0}),
         (ValueError, "epochs must be at least 0", {"epochs": -1}),
         (ValueError, "validation_freq must be at least 1", {"validation_freq": 0}),
-        (TypeError, "validation_freq must be an integer, not list", {"validation_freq": [2]}),
+        (TypeError, "validation_freq must be an integer, not str", {"validation_freq": "2"}),
         (ValueError, "seed must be at least 0", {"seed": -1}),
-        (TypeError, "shuffle must be True or False", {"shuffle": "batch"}),
+        (TypeError, "shuffle must be True or False", {"shuffle": "once"}),
         (ValueError, "verbose must be 'auto', 0, 1 or 2", {"verbose": 3}),
         (ValueError, r"validation_data must be \(x_valid, y_valid\)", {"validation_data": [[]]}),
     ],

@@ -51,6 +51,36 @@ def test_trials_are_the_losses_of_the_tuning_seeds():
     assert best == min(finite, key=finite.get)
 
 
+def test_the_end_of_the_training_chooses_and_not_its_beginning():
+    """With momentum the rate that is at the target after a step has left it after the others."""
+    x = RNG.choice([-1.0, 1.0], (64, 1)).astype("float32")
+
+    def with_momentum(rate):
+        four = keras.initializers.Constant(4)
+        dense = keras.layers.Dense(1, use_bias=False, kernel_initializer=four)
+        net = keras.Sequential([keras.Input((1,)), dense])
+        net.compile(keras.optimizers.SGD(rate, momentum=0.9), "mse")
+        return net
+
+    def distances(rate, distance=1.0, velocity=0.0):
+        seen = []
+        for _ in range(3):
+            velocity = 0.9 * velocity - rate * 2 * distance
+            distance += velocity
+            seen.append(abs(distance))
+        return seen
+
+    rates = (0.02, 0.1, 0.5, 2.5)
+    by = {moment: min(rates, key=lambda r, m=moment: distances(r)[m]) for moment in (0, -1)}
+    assert by == {0: 0.5, -1: 0.1}
+    found = tuning.tuned_sweep(
+        with_momentum, (x, 3 * x, x, 3 * x), [0], rates=rates, epochs=3, batch_size=64
+    )
+    assert found.rate == 0.1
+    for rate, losses in found.trials.items():
+        np.testing.assert_allclose(losses, distances(rate)[-1] ** 2, rtol=1e-4)
+
+
 def test_penalties_do_not_choose():
     """From weights of 4 past the target 3, the penalty pulls them on to 1."""
     x = RNG.choice([-1.0, 1.0], (64, 1)).astype("float32")

@@ -60,6 +60,25 @@ def test_every_chapter_is_run_again_where_it_was_executed():
     assert runs == ['make book ONLY="$CHAPTER"', 'make nbval ONLY="$CHAPTER"']
 
 
+def test_chapters_travel_with_what_they_were_executed_from():
+    (upload,) = [
+        step
+        for step in dict(jobs_of(FOLDER / "ci.yml"))["chapter"]["steps"]
+        if "actions/upload-artifact@" in step.get("uses", "")
+    ]
+    folders = {Path(line).name for line in upload["with"]["path"].split()}
+    assert {"executed", "reports", "marks"} <= folders
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_system_packages_are_there_before_make_test_would_ask(path):
+    for name, job in jobs_of(path):
+        runs = [step.get("run", "") for step in job["steps"]]
+        if any(re.search(r"\bmake test\b", run) for run in runs):
+            before = runs[: next(n for n, run in enumerate(runs) if "make test" in run)]
+            assert any("sudo apt-get install" in r and "tests/apt.txt" in r for r in before), name
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_tests_see_the_commit_of_the_record(path):
     for name, job in jobs_of(path):

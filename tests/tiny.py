@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,14 @@ from pathlib import Path
 import nbformat
 import psutil
 
-__all__ = ["RECORD", "RUN", "Book", "chapter", "claim_cell", "equation_cell", "write"]
+__all__ = ["MAKE", "RECORD", "RUN", "Book", "chapter", "claim_cell", "equation_cell", "write"]
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.prefix) / "bin"
+# The environment is the one that the tests run in: no test installs anything into it.
+MAKE = ("make", "--assume-old=.venv/.ready")
+
+LONG_AGO = 1_000_000_000  # in 2001
 
 SETUP = "from trainlab import claims"
 PARAMETERS = 'edition = "quick"'
@@ -27,6 +32,7 @@ from trainlab import editions
 
 versions = dict.fromkeys(["python", "tensorflow", "keras", "numpy"], "0")
 record = {"edition": edition, "seeds": [0], "device": "CPU", "cores": 1, "versions": versions}
+record["processor"] = "Any CPU"
 display({"text/plain": edition, editions.MIME_TYPE: record}, raw=True)"""
 
 
@@ -88,6 +94,7 @@ class Book:
             "Snakefile",
             "pyproject.toml",
             "requirements.txt",
+            "requirements-gpu.txt",
             "_config.yml",
             "references.bib",
         ):
@@ -109,12 +116,11 @@ class Book:
             self.write(name, *code)
 
     def write(self, name, *code):
-        time.sleep(1.1)  # so that the change is newer than what was built, on any file system
         write(self.folder / "chapters", name, self.run, *code)
 
-    def make(self, *arguments):
+    def make(self, *arguments, target="book"):
         return subprocess.run(
-            ["make", "book", *arguments],
+            [*MAKE, target, *arguments],
             cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
 
@@ -122,7 +128,7 @@ class Book:
         """Start a build in a process group of its own; what it says goes into `said`."""
         with (self.folder / "said").open("w") as said:
             return subprocess.Popen(
-                ["make", "book"], cwd=self.folder, env=self.environment, start_new_session=True,
+                [*MAKE, "book"], cwd=self.folder, env=self.environment, start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said,
             )  # fmt: skip
 
@@ -157,34 +163,58 @@ class Book:
         """Return the claims of `claims.json`, without when they were measured."""
         return json.loads((self.build / "claims.json").read_text())["claims"]
 
+    def snakemake(self, *arguments, **environment):
+        """Run Snakemake as `make book` does, with further arguments and variables."""
+        command = [BIN / "snakemake", "--profile", "profiles/local", "--cores", "1", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env={**self.environment, **environment},
+            capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+
+    def would_run(self, *arguments):
+        """Return the rules that Snakemake would run now, for the book if nothing else is asked."""
+        arguments = arguments or ("--config", "edition=quick")
+        shown = self.snakemake("--dry-run", "--quiet", "host", *arguments)
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+        return re.findall(r"^(?:local)?rule ([\w.-]+):$", shown.stdout + shown.stderr, re.MULTILINE)
+
     def would_execute(self):
         """Return the chapters that Snakemake would execute now."""
-        shown = subprocess.run(
-            [
-                *(BIN / "snakemake", "--profile", "profiles/local"),
-                *("--dry-run", "--quiet", "host", "--cores", "1", "--config", "edition=quick"),
-            ],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        text = shown.stdout + shown.stderr
-        return [name for name in self.chapters if f"input: chapters/{name}.ipynb" in text]
+        rules = self.would_run()
+        return [name for name in self.chapters if f"execute_{name}" in rules]
 
-    def touch(self, name):
-        os.utime(self.folder / name)
+    def change(self, name):
+        """Change what a file holds, but not what it means: every source may end in a blank line."""
+        with (self.folder / name).open("ab") as file:
+            file.write(b"\n")
 
     @contextlib.contextmanager
-    def touched(self, name):
-        """Make a file look newer than what was built from it."""
+    def changed(self, name, *, older=False):
+        """Change what a file holds for a while; it looks newer, or older, than what was built."""
         path = self.folder / name
-        kept = path.stat()
-        os.utime(path)
+        kept, times = path.read_bytes(), path.stat()
+        self.change(name)
+        if older:
+            os.utime(path, (LONG_AGO, LONG_AGO))
         try:
             yield
         finally:
-            os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+            path.write_bytes(kept)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    def sources(self):
+        """Return every file of the repository, what was built aside."""
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=self.folder, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return [self.folder / name for name in listed.stdout.splitlines()]
+
+    def git(self, *arguments):
+        identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+        subprocess.run(
+            ["git", *identity, *arguments], cwd=self.folder, capture_output=True, check=True
+        )
 
     def site(self):
         """Return a checksum of every file of the site."""

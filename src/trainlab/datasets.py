@@ -8,7 +8,7 @@ import itertools
 import os
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ __all__ = [
     "CLASS_NAMES",
     "DataError",
     "Images",
+    "archive_paths",
     "fashion_mnist",
     "full_archives",
     "full_arrays",
@@ -75,7 +76,7 @@ class Images:
     def scaled(self) -> Images:
         """Return the same images as float32 rows of shape (images, 784) with values in [0, 1]."""
 
-        def rows(images):
+        def rows(images: np.ndarray) -> np.ndarray:
             return images.reshape(len(images), -1).astype(np.float32) / 255
 
         return Images(
@@ -93,7 +94,7 @@ class Images:
         scaled = self.scaled()
         mean, std = scaled.x_train.mean(), scaled.x_train.std()
 
-        def standard(rows):
+        def standard(rows: np.ndarray) -> np.ndarray:
             return (rows - mean) / std
 
         return Images(
@@ -102,7 +103,7 @@ class Images:
             standard(scaled.x_test), self.y_test,
         )  # fmt: skip
 
-    def drawn(self, n_images: int, seed) -> Images:
+    def drawn(self, n_images: int, seed: int | Sequence[int]) -> Images:
         """Return the same images with `n_images` for training, drawn anew for each seed.
 
         As many of each class, in an order that the seed decides; validation and test images stay
@@ -128,7 +129,7 @@ class Images:
             A function of the seed: `(x_train, y_train, x_valid, y_valid)`.
         """
 
-        def of_seed(seed):
+        def of_seed(seed: int) -> tuple[np.ndarray, ...]:
             images = self.drawn(n_images, seed)
             return images.x_train, images.y_train, images.x_valid, images.y_valid
 
@@ -185,7 +186,7 @@ def _load_full() -> Images:
     return Images(x[train], y[train], x[valid], y[valid], x_test, y_test)
 
 
-def full_arrays():
+def full_arrays() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return `(x_train, y_train), (x_test, y_test)`: all 60,000 and 10,000 images, verified."""
     contents = {path.name: _parse_idx(_read_archive(path)) for path in full_archives()}
     return (
@@ -194,15 +195,15 @@ def full_arrays():
     )
 
 
-def full_archives() -> list[Path]:
-    """Return the paths of the four archives of the full set, downloading them if need be.
+def archive_paths() -> list[Path]:
+    """Return where the four archives of the full set are, or where they would be downloaded to.
 
     They are looked for in the folder named by the environment variable `TRAINLAB_DATA`, in the
-    folder of Debian's package `dataset-fashion-mnist`, then in Keras' cache; else they are
-    downloaded from the address that `keras.datasets.fashion_mnist` uses into that cache.
+    folder of Debian's package `dataset-fashion-mnist`, then in Keras' cache, which is where they
+    are downloaded to. This only looks.
 
     Raises:
-        DataError: `TRAINLAB_DATA` names a folder without the archives, or a download failed.
+        DataError: `TRAINLAB_DATA` names a folder without the archives.
     """
     named = os.environ.get("TRAINLAB_DATA")
     if named:
@@ -214,10 +215,21 @@ def full_archives() -> list[Path]:
                 "Fashion-MNIST, or unset it so that they are looked for elsewhere."
             )
         return [Path(named) / name for name in CONTENTS_SHA256]
-    for folder in (DEBIAN_FOLDER, _keras_cache()):
-        if all((folder / name).is_file() for name in CONTENTS_SHA256):
-            return [folder / name for name in CONTENTS_SHA256]
-    return [_download(name) for name in CONTENTS_SHA256]
+    debian = [DEBIAN_FOLDER / name for name in CONTENTS_SHA256]
+    if all(path.is_file() for path in debian):
+        return debian
+    return [_keras_cache() / name for name in CONTENTS_SHA256]
+
+
+def full_archives() -> list[Path]:
+    """Return the paths of the four archives of the full set, downloading them if need be.
+
+    They come from the address that `keras.datasets.fashion_mnist` uses.
+
+    Raises:
+        DataError: `TRAINLAB_DATA` names a folder without the archives, or a download failed.
+    """
+    return [path if path.is_file() else _download(path.name) for path in archive_paths()]
 
 
 def _keras_cache() -> Path:
@@ -305,7 +317,7 @@ def stratified_split(labels: np.ndarray, per_class: list[int]) -> list[np.ndarra
     return [np.flatnonzero((rank >= a) & (rank < b)) for a, b in itertools.pairwise(edges)]
 
 
-def stratified_draw(labels, n_images: int, seed) -> np.ndarray:
+def stratified_draw(labels: np.ndarray, n_images: int, seed: int | Sequence[int]) -> np.ndarray:
     """Draw the rows of labelled images, equally many of each class, in random order.
 
     Args:
@@ -339,7 +351,9 @@ def stratified_draw(labels, n_images: int, seed) -> np.ndarray:
     return rng.permutation(np.concatenate(rows))
 
 
-def subset_arrays(full_train, full_test) -> dict[str, np.ndarray]:
+def subset_arrays(
+    full_train: tuple[np.ndarray, np.ndarray], full_test: tuple[np.ndarray, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Return the shipped subset's arrays, taken from the full set.
 
     Args:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
@@ -83,7 +85,9 @@ def only(data: Images, classes: Sequence[int]) -> Images:
     return Images(*parts)
 
 
-def pairs(data: Images, n_pairs: int, seed):
+def pairs(
+    data: Images, n_pairs: int, seed: int
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """Draw pairs of training images: half of one class each, half of two classes.
 
     Args:
@@ -106,10 +110,11 @@ def pairs(data: Images, n_pairs: int, seed):
     for label in (left, right):
         place = rng.integers(sizes[label])
         images.append(data.x_train[[rows[c][at] for c, at in zip(label, place, strict=True)]])
-    return tuple(images), same[:, None]
+    first, second = images
+    return (first, second), same[:, None]
 
 
-def error(model: keras.Model, x, y) -> float:
+def error(model: keras.Model, x: Any, y: np.ndarray) -> float:
     """Return the share of images that a classifier gets wrong, in percent.
 
     Args:
@@ -120,7 +125,9 @@ def error(model: keras.Model, x, y) -> float:
     return _error_and_loss(model, x, y)[0]
 
 
-def pretrain(build: Callable[[], keras.Model], data, seeds: Sequence[int], **fit_arguments) -> dict:
+def pretrain(
+    build: Callable[[], keras.Model], data: Any, seeds: Sequence[int], **fit_arguments: Any
+) -> dict[int, keras.Model]:
     """Train one model a seed, and one for each seed that chooses learning rates.
 
     Args:
@@ -137,7 +144,7 @@ def pretrain(build: Callable[[], keras.Model], data, seeds: Sequence[int], **fit
     return dict(zip(seeds, trained.models, strict=True))
 
 
-def model_a(data: Images, seeds: Sequence[int], *, epochs: int) -> dict:
+def model_a(data: Images, seeds: Sequence[int], *, epochs: int) -> dict[int, keras.Model]:
     """Train the network whose layers are reused: 4 ReLU layers of 100, He, plain SGD at 0.1.
 
     Args:
@@ -170,7 +177,7 @@ def runs(
     seeds: Sequence[int],
     draws: int,
     part: str = "test",
-    **fit_arguments,
+    **fit_arguments: Any,
 ) -> Runs:
     """Train a net anew for each seed and each draw of a few labelled images.
 
@@ -199,26 +206,35 @@ def runs(
         raise ValueError(f"draws={draws} is below 1; every seed needs a draw of images.")
     x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
     errors, losses, weights = np.zeros((len(seeds), draws)), np.zeros((len(seeds), draws)), {}
-    # XLA would be chosen in the middle of these short runs, once enough of them were done.
-    net.supports_jit = False
-    for (row, number), _ in np.ndenumerate(errors):
-        seed = seeds[row]
-        net.set_weights(starts[(seed, number)] if (seed, number) in starts else starts[seed])
-        for variable in net.optimizer.variables:
-            variable.assign(np.zeros(variable.shape))
-        net.optimizer.learning_rate = learning_rate
-        rows = draw(data.y_train, n_images, (seed, number))
-        training.fit(
-            net,
-            data.x_train[rows],
-            data.y_train[rows],
-            seed=1000 * seed + number,
-            verbose=0,
-            **fit_arguments,
-        )
-        errors[row, number], losses[row, number] = _error_and_loss(net, x, y)
-        weights[seed, number] = net.get_weights()
+    with _without_xla(net):
+        for (row, number), _ in np.ndenumerate(errors):
+            seed = seeds[row]
+            net.set_weights(starts[(seed, number)] if (seed, number) in starts else starts[seed])
+            for variable in net.optimizer.variables:
+                variable.assign(np.zeros(variable.shape))
+            net.optimizer.learning_rate = learning_rate
+            rows = draw(data.y_train, n_images, (seed, number))
+            training.fit(
+                net,
+                data.x_train[rows],
+                data.y_train[rows],
+                seed=1000 * seed + number,
+                verbose=0,
+                **fit_arguments,
+            )
+            errors[row, number], losses[row, number] = _error_and_loss(net, x, y)
+            weights[seed, number] = net.get_weights()
     return Runs(errors, losses, weights)
+
+
+@contextlib.contextmanager
+def _without_xla(net: keras.Model) -> Iterator[None]:
+    """XLA would be chosen in the middle of short runs, once enough of them were done."""
+    supported, net.supports_jit = net.supports_jit, False
+    try:
+        yield
+    finally:
+        net.supports_jit = supported
 
 
 def best_rate(
@@ -244,8 +260,10 @@ def best_rate(
         ValueError: There are no two rates, every rate diverged, or the best one stays at the edge.
     """
 
-    def trial(rate):
-        return attempt(rate, seeds=TUNING_SEEDS, draws=draws, part="valid").loss.mean(axis=1)
+    def trial(rate: float) -> list[float]:
+        return (
+            attempt(rate, seeds=TUNING_SEEDS, draws=draws, part="valid").loss.mean(axis=1).tolist()
+        )
 
     return tuning.choose_rate(rates, trial, label=label, setting=f"{draws} draws")[0]
 
@@ -260,7 +278,7 @@ def study(
     n_test: int,
     rates: Sequence[float],
     label: str | None = None,
-    **fit_arguments,
+    **fit_arguments: Any,
 ) -> Study:
     """Train on a few images, drawn anew for each seed, at the best of a few learning rates.
 
@@ -283,7 +301,7 @@ def study(
     Used in chapter 09.
     """
 
-    def parts(seed):
+    def parts(seed: int) -> tuple[np.ndarray, ...]:
         rows = draw(data.y_train, n_images, seed)
         valid = data.x_valid[:n_valid], data.y_valid[:n_valid]
         return data.x_train[rows], data.y_train[rows], *valid
@@ -309,7 +327,7 @@ def study(
     )
 
 
-def _error_and_loss(model, x, y) -> tuple[float, float]:
+def _error_and_loss(model: keras.Model, x: Any, y: np.ndarray) -> tuple[float, float]:
     probabilities = np.asarray(model(keras.ops.convert_to_tensor(x), training=False))
     of_label = probabilities[np.arange(len(y)), y]
     wrong = probabilities.argmax(axis=1) != y

@@ -42,12 +42,20 @@ with quiet_start():
     import numpy
     import tensorflow as tf
 
+if keras.config.backend() != "tensorflow":
+    raise ImportError(
+        f"Keras runs on {keras.config.backend()!r} in this process, the course on TensorFlow. "
+        "Unset the environment variable KERAS_BACKEND, or import trainlab before Keras; in a "
+        "notebook, restart the kernel first."
+    )
+
 
 def setup(edition: str = "quick", *, seed: int = 0) -> editions.Edition:
     """Prepare this process for a chapter and say in one line what it runs on.
 
     Seeds Python, NumPy and TensorFlow, lets a GPU's memory grow as needed and makes its
-    operations deterministic, and gives figures the course's style in light and dark.
+    operations deterministic, and gives figures the course's style in light and dark. What this
+    machine's `keras.json` and `matplotlibrc` say does not count.
 
     Args:
         edition: "quick" (the shipped subset, 3 seeds) or "full" (all images, 10 seeds).
@@ -67,6 +75,7 @@ def setup(edition: str = "quick", *, seed: int = 0) -> editions.Edition:
         tf.config.experimental.set_memory_growth(gpu, True)
     if gpus:
         tf.config.experimental.enable_op_determinism()
+    _undo_local_settings()
     keras.utils.set_random_seed(seed)
     plotting.use_style()
     # Half a million objects of the libraries, which the collector would look through again and
@@ -74,6 +83,14 @@ def setup(edition: str = "quick", *, seed: int = 0) -> editions.Edition:
     gc.freeze()
     _announce(chosen, describe())
     return chosen
+
+
+def _undo_local_settings() -> None:
+    """Set what a file of this machine may have changed, silently, to what the libraries ship."""
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    matplotlib.rcdefaults()
 
 
 def _announce(edition: editions.Edition, description: dict) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -31,7 +33,7 @@ class LinearSchedule(LearningRateSchedule):
     Taught in chapter 08.
     """
 
-    def __init__(self, steps, values):
+    def __init__(self, steps: Sequence[float], values: Sequence[float]) -> None:
         self.steps = [float(step) for step in steps]
         self.values = [float(value) for value in values]
         rising = all(a < b for a, b in itertools.pairwise(self.steps))
@@ -46,7 +48,7 @@ class LinearSchedule(LearningRateSchedule):
                 "needs one of both."
             )
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         step = ops.cast(step, keras.config.floatx())
         value = ops.cast(self.values[0], keras.config.floatx())
         for (start, end), (low, high) in zip(
@@ -56,7 +58,7 @@ class LinearSchedule(LearningRateSchedule):
             value = value + share * (high - low)
         return value
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"steps": self.steps, "values": self.values}
 
 
@@ -91,30 +93,37 @@ class ScheduledSGD(keras.optimizers.SGD):
     Taught in chapters 08 and 10.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.9, schedule=None, **options):
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.01,
+        momentum: float | Callable[[Any], Any] = 0.9,
+        schedule: Callable[[Any], Any] | None = None,
+        **options: Any,
+    ) -> None:
         if options.pop("nesterov", False):
             raise ValueError("ScheduledSGD has no Nesterov momentum; use keras.optimizers.SGD.")
-        changes = callable(momentum)
         # SGD keeps a velocity only if its momentum is a number other than 0.
-        super().__init__(learning_rate, momentum=0.9 if changes else float(momentum), **options)
-        self.momentum_schedule = momentum if changes else None
+        super().__init__(
+            learning_rate, momentum=0.9 if callable(momentum) else float(momentum), **options
+        )
+        self.momentum_schedule = momentum if callable(momentum) else None
         self.schedule = schedule
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if self.schedule is not None:
-            shape = ops.cast(self.schedule(self._iterations), variable.dtype)
+            shape = ops.cast(self.schedule(_batches(self)), variable.dtype)
             learning_rate = ops.cast(learning_rate, variable.dtype) * shape
         if self.momentum_schedule is None:
             super().update_step(gradient, variable, learning_rate)
             return
         learning_rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
-        momentum = ops.cast(self.momentum_schedule(self._iterations), variable.dtype)
-        velocity = self.momentums[self._get_variable_index(variable)]
+        momentum = ops.cast(self.momentum_schedule(_batches(self)), variable.dtype)
+        velocity = _velocity(self, variable)
         self.assign(velocity, momentum * velocity - learning_rate * gradient)
         self.assign_add(variable, velocity)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.pop("nesterov")
         serialize = keras.saving.serialize_keras_object
@@ -124,7 +133,9 @@ class ScheduledSGD(keras.optimizers.SGD):
         return config
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> ScheduledSGD:
         config = dict(config)
         for name in ("schedule", "momentum"):
             if isinstance(config.get(name), dict):
@@ -134,7 +145,25 @@ class ScheduledSGD(keras.optimizers.SGD):
         return super().from_config(config, custom_objects=custom_objects)
 
 
-def one_cycle(learning_rate, steps, *, momenta=(0.95, 0.85)) -> ScheduledSGD:
+def _batches(optimizer: keras.Optimizer) -> Any:
+    """How many batches were done, by which Keras' own schedules count.
+
+    An optimizer that accumulates gradients counts its updates, and each comes with the last batch.
+    """
+    accumulated = optimizer.gradient_accumulation_steps
+    if not accumulated:
+        return optimizer.iterations
+    return (optimizer.iterations + 1) * accumulated - 1
+
+
+def _velocity(optimizer: keras.optimizers.SGD, variable: Any) -> keras.Variable:
+    """The velocity of a variable, which Keras keeps by a private number."""
+    return optimizer.momentums[optimizer._get_variable_index(variable)]
+
+
+def one_cycle(
+    learning_rate: float, steps: float, *, momenta: tuple[float, float] = (0.95, 0.85)
+) -> ScheduledSGD:
     """Return SGD with the 1cycle policy (Smith, 2018, arXiv:1803.09820).
 
     The rate rises in a straight line from a tenth of the peak to the peak in the first 45 % of the

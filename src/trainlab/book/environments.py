@@ -88,10 +88,11 @@ class Environment:
         (kernel / "kernel.json").write_text(json.dumps(spec))
 
     def _tag(self) -> None:
-        """Give the clone's last commit the tag that the chapters install from."""
-        setup = repository.setup_cell(self.folder / "course")
-        tag = setup.rpartition("@")[2].split('"')[0]
-        _run("git", "-C", self.folder / "course", "tag", "--force", tag)
+        """Give the clone's last commit the name from which the chapters install."""
+        clone = self.folder / "course"
+        # A fork's is that of a branch or of a commit, which is there; a tag may be, elsewhere.
+        if repository.state(clone) != repository.checked_out(clone):
+            _run("git", "-C", clone, "tag", "--force", repository.state(clone))
 
     def packages(self) -> set[str]:
         """Return the installed packages, each as "name==version" or with its address."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from trainlab.book import contents, failures
+from trainlab.book import contents, failures, kernels
 from trainlab.files import write_whole
 
 __all__ = ["FOLDER", "main", "prepare"]
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             flush=True,
         )
         command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={FOLDER}"]
-        os.execv(sys.executable, [*command, *options.jupyter])
+        os.execve(sys.executable, [*command, *options.jupyter], kernels.kept_variables())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 import psutil
@@ -47,7 +48,7 @@ def stop_on_signal(then: Callable[[], None] = lambda: None) -> None:
     that they do not disturb the cleaning up.
     """
 
-    def stop(number, frame):
+    def stop(number: int, frame: FrameType | None) -> None:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         then()
@@ -93,4 +94,5 @@ def run_group(command: Sequence[str], *, output: IO, env: dict[str, str]) -> int
     try:
         return group.wait()
     finally:
-        group.stdin.close()
+        if group.stdin is not None:
+            group.stdin.close()

@@ -1,14 +1,17 @@
-"""A plugin of pytest: digits are compared only on the machine that executed.
+"""A plugin of pytest: chapters run again as they were executed, and digits where they can repeat.
 
 nbval runs executed chapters again and compares what the checked cells show, to the last digit. On
 another processor, or with other versions, sums are rounded otherwise. There every cell still runs,
-and a claim that does not repeat the record still raises, but digits are not compared.
+and a claim that does not repeat the record still raises, but digits are not compared. The kernel is
+the one that executed: this interpreter, out of reach of the surroundings.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Generator
+from unittest import mock
 
 import nbformat
 import pytest
@@ -16,8 +19,14 @@ from nbval.plugin import IPyNbCell
 
 # Nothing here imports NumPy: it would read its number of threads before tests/conftest.py sets it.
 from trainlab import arithmetic, editions
+from trainlab.book import kernels
 
-__all__ = ["pytest_itemcollected", "pytest_terminal_summary"]
+__all__ = [
+    "pytest_configure",
+    "pytest_itemcollected",
+    "pytest_runtest_setup",
+    "pytest_terminal_summary",
+]
 
 # With this property a cell's report says, from whichever worker, to which notebook it belongs.
 _ELSEWHERE = "executed elsewhere"
@@ -25,6 +34,20 @@ _ELSEWHERE = "executed elsewhere"
 _DISAGREEMENTS = "TRAINLAB_DISAGREEMENTS"
 
 _signature_here = functools.cache(arithmetic.signature)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let nbval start this interpreter, whatever kernel a notebook names."""
+    config.option.nbval_current_env = True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Give a notebook's kernel, which starts before its first cell, the course's environment."""
+    if not isinstance(item, IPyNbCell):
+        return (yield)
+    with mock.patch.dict(os.environ, kernels.environment(), clear=True):
+        return (yield)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

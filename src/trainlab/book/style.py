@@ -15,11 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 
 from trainlab.book import repository
 from trainlab.cards.sorts import is_timed
 
-__all__ = ["BUDGET", "TAGS", "faults", "figures_without_alt", "main", "typed_numbers"]
+__all__ = [
+    "BUDGET",
+    "TAGS",
+    "draws",
+    "faults",
+    "figures_without_alt",
+    "main",
+    "shows_a_figure",
+    "typed_numbers",
+]
 
 _Cells = list[nbformat.NotebookNode]
 _Fault = Callable[..., None]
@@ -91,9 +101,8 @@ def _alt(cell: nbformat.NotebookNode) -> str:
 
 
 def _syntax(cell: nbformat.NotebookNode) -> ast.Module:
-    # IPython's magics are not Python; only the setup cell has one.
-    source = re.sub(r"^(\s*)%.*$", r"\1pass", cell.source, flags=re.MULTILINE)
-    return ast.parse(source)
+    # IPython's magics are not Python; only the setup cell has some.
+    return ast.parse(TransformerManager().transform_cell(cell.source))
 
 
 def _calls(tree: ast.AST, module: str) -> list[str]:
@@ -146,7 +155,8 @@ def faults(path: Path, root: Path) -> list[str]:
         fault("has no section `## Summary`.")
     if code[0].source != repository.setup_cell(root):
         fault(
-            "has another setup cell; `python -m trainlab.book.repository` writes the right one.",
+            "has another setup cell; `.venv/bin/python -m trainlab.book.repository` writes the "
+            "right one.",
             code[0],
         )
     _check_parameters(code, fault)
@@ -224,8 +234,7 @@ def _check_code(code: _Cells, chapter: str, fault: _Fault) -> None:
                 if not id.startswith(chapter[:2] + ".") or id in seen:
                     fault(f"claim id {id!r} is not of this chapter, or occurs twice.", cell)
                 seen.add(id)
-        draws = set(_calls(tree, "plotting")) - {"log_ticks"} or "subplots" in _calls(tree, "plt")
-        if draws and not _alt(cell):
+        if draws(cell) and not _alt(cell):
             fault(
                 "draws a figure without alt text; say what it shows in the cell's metadata, "
                 '`"mystnb": {"image": {"alt": "…"}}`.',
@@ -239,14 +248,23 @@ def figures_without_alt(executed: Path) -> list[str]:
     return [
         f"{executed.name}, cell {number}: shows a figure without alt text."
         for number, cell in enumerate(notebook.cells, start=1)
-        if cell.cell_type == "code"
-        and not _alt(cell)
-        and any(
-            mime_type.startswith("image/")
-            for output in cell.outputs
-            for mime_type in output.get("data", {})
-        )
+        if cell.cell_type == "code" and not _alt(cell) and shows_a_figure(cell)
     ]
+
+
+def draws(cell: nbformat.NotebookNode) -> bool:
+    """Return whether a code cell calls what draws a figure."""
+    tree = _syntax(cell)
+    return bool(set(_calls(tree, "plotting")) - {"log_ticks"}) or "subplots" in _calls(tree, "plt")
+
+
+def shows_a_figure(cell: nbformat.NotebookNode) -> bool:
+    """Return whether an executed code cell has a picture among its outputs."""
+    return any(
+        mime_type.startswith("image/")
+        for output in cell.outputs
+        for mime_type in output.get("data", {})
+    )
 
 
 def main() -> None:

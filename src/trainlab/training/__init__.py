@@ -1,7 +1,8 @@
 """Training as fast as the machine allows: an epoch, many seeds, many rates as one program."""
 
-from trainlab.training.fitting import fit, sweep
-from trainlab.training.templates import Sweep, SweepFailed, Template
+from trainlab.training.fitting import fit
+from trainlab.training.sweeping import Sweep, SweepFailed, sweep
+from trainlab.training.templates import Template
 from trainlab.training.tuning import TUNING_SEEDS, Tuned, tuned_sweep
 
 __all__ = [

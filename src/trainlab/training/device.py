@@ -1,6 +1,10 @@
 """The data of a training run, on the device."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,10 +21,10 @@ long as the copy itself.
 
 _ALIGNMENT = 64  # of memory that TensorFlow takes over as it is, in bytes
 
-_spare = []
+_spare: list[np.ndarray] = []
 
 
-def place(data):
+def place(data: Any) -> Any:
     """Puts (nested) arrays on the device.
 
     Integers stay what they are: images kept as uint8 take a quarter of the memory, and a model that
@@ -37,7 +41,7 @@ def place(data):
 
 
 @contextlib.contextmanager
-def placed(data):
+def placed(data: Any) -> Iterator[Any]:
     """`place` for as long as a `with` block runs.
 
     The memory of the largest copy is kept for the next `placed`: one of 55,000 images takes 0.02 s
@@ -49,20 +53,20 @@ def placed(data):
     Yields:
         The same structure with tensors.
     """
-    blocks = []
+    blocks: list[np.ndarray] = []
 
-    def allocate(size, dtype):
+    def allocate(size: int, dtype: Any) -> np.ndarray:
         block = _take_spare(size) if size >= LARGE_BYTES else None
         blocks.append(np.empty(size, dtype) if block is None else block)
         return blocks[-1]
 
     yield keras.tree.map_structure(lambda array: _place(array, allocate), data)
-    largest = max(blocks, key=len, default=())
+    largest = max(blocks, key=len, default=np.empty(0, np.uint8))
     if len(largest) >= LARGE_BYTES:
         _spare[:] = [largest]
 
 
-def _take_spare(size):
+def _take_spare(size: int) -> np.ndarray | None:
     """The block that is kept, if it has this size; otherwise it goes, before another one comes."""
     with contextlib.suppress(IndexError):  # another thread may have taken it
         block = _spare.pop()
@@ -71,7 +75,7 @@ def _take_spare(size):
     return None
 
 
-def _place(array, allocate):
+def _place(array: Any, allocate: Callable[[int, Any], np.ndarray]) -> tf.Tensor:
     floatx = keras.config.floatx()
     if tf.is_tensor(array):
         return tf.cast(array, floatx) if array.dtype.is_floating else array
@@ -82,7 +86,9 @@ def _place(array, allocate):
     return _copy(array, np.dtype(floatx if is_float else array.dtype), allocate)
 
 
-def _copy(array, dtype, allocate):
+def _copy(
+    array: np.ndarray, dtype: np.dtype, allocate: Callable[[int, Any], np.ndarray]
+) -> tf.Tensor:
     """A tensor on the CPU with a copy of an array, in memory that NumPy allocated.
 
     NumPy asks the system for large pages where TensorFlow does not.

@@ -1,49 +1,44 @@
-"""Training as fast as the machine allows: an epoch, and many seeds, as one compiled program."""
+"""`fit`: an epoch as one compiled program where that can be, `model.fit` where it cannot."""
+
+from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import random
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import keras
 
-from trainlab.training.checks import check_arguments, check_data, check_validation, is_arrays
-from trainlab.training.device import place, placed
-from trainlab.training.loop import (
-    compile_epochs,
-    fit_with_keras,
-    prepare,
-    run_epochs,
-    why_keras,
-)
-from trainlab.training.progress import ProgressBar
-from trainlab.training.templates import (
-    Sweep,
-    SweepFailed,
-    Template,
-    check_sweep,
-    split_data,
-    tabulate,
-)
+from trainlab.training.building import check_known_targets
+from trainlab.training.checks import as_arrays, check_data, check_model, check_validation, is_arrays
+from trainlab.training.device import placed
+from trainlab.training.fallback import decides_order, fit_with_keras, why_keras
+from trainlab.training.loop import run_epochs
+from trainlab.training.run import FOR_KERAS, Run, check_names
+from trainlab.training.templates import Template
 
-__all__ = ["Sweep", "SweepFailed", "fit", "sweep"]
+__all__ = ["fit", "train"]
 
 _logger = logging.getLogger("trainlab")
 
 
 def fit(
-    model,
-    x,
-    y=None,
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
     *,
-    batch_size=32,
-    epochs=1,
-    validation_data=None,
-    validation_freq=1,
-    callbacks=(),
-    shuffle=True,
-    seed=None,
-    verbose="auto",
-):
+    batch_size: int | None = None,
+    epochs: int = 1,
+    validation_data: Any = None,
+    validation_freq: int | list[int] = 1,
+    callbacks: Iterable[keras.callbacks.Callback] | None = (),
+    shuffle: bool | Literal["batch"] = True,
+    seed: int | None = None,
+    verbose: Literal["auto", 0, 1, 2] = "auto",
+    **for_keras: Any,
+) -> keras.callbacks.History:
     """Trains a compiled model as `model.fit` does, two to eight times as fast.
 
     `model.fit` starts a program for every batch and feeds it through an input pipeline. Here the
@@ -63,7 +58,8 @@ def fit(
             such as uint8 pixels, stay integers on the device; a model that begins with
             `keras.layers.Rescaling(1 / 255)` scales them there.
         y: Targets `(images, ...)`, nested for several outputs.
-        batch_size: Images in a batch; the last one may be smaller and counts as in Keras.
+        batch_size: Images in a batch, 32 by default; the last one may be smaller and counts as in
+            Keras.
         epochs: Number of passes over the data.
         validation_data: `None`, `(x_valid, y_valid)` or `(x_valid, y_valid, sample_weight)`,
             evaluated after every epoch.
@@ -76,6 +72,9 @@ def fit(
             not depend on it.
         verbose: `"auto"` or 1 for a progress bar, updated once an epoch; 2 for one line an epoch;
             0 for silence.
+        **for_keras: `class_weight`, `initial_epoch`, `sample_weight`, `steps_per_epoch`,
+            `validation_batch_size`, `validation_split`, `validation_steps`: what `model.fit` does
+            with them, and `model.fit` does it.
 
     Returns:
         `keras.callbacks.History`, as `model.fit`.
@@ -92,8 +91,8 @@ def fit(
 
     Taught in chapter 11.
     """
-    return _fit(
-        model,
+    check_names("fit", for_keras, FOR_KERAS)
+    run = Run(
         x,
         y,
         batch_size=batch_size,
@@ -104,152 +103,58 @@ def fit(
         shuffle=shuffle,
         seed=seed,
         verbose=verbose,
+        **for_keras,
     )
+    return train(model, run)
 
 
-def _fit(
-    model,
-    x,
-    y,
+def train(
+    model: keras.Model,
+    run: Run,
     *,
-    batch_size=32,
-    epochs=1,
-    validation_data=None,
-    validation_freq=1,
-    callbacks=(),
-    shuffle=True,
-    seed=None,
-    verbose="auto",
-    template=None,
-    runs=1,
-    announce=True,
-):
-    """`fit` as one of several runs that share the programs of a template."""
-    check_arguments(model, batch_size, epochs, validation_freq, shuffle, seed, verbose)
-    callbacks = list(keras.tree.flatten(callbacks)) if callbacks else []
-    if seed is None:
-        seed = random.randrange(2**31)
-    arguments = {
-        "batch_size": int(batch_size),
-        "epochs": int(epochs),
-        "validation_freq": int(validation_freq),
-        "callbacks": callbacks,
-        "verbose": verbose,
-    }
-    if is_arrays(x) and is_arrays(y):
-        check_data(model, x, y)
-    if validation_data is not None and is_arrays(validation_data):
-        check_validation(model, validation_data)
-    if (reason := why_keras(model, x, y, validation_data, callbacks)) is not None:
+    template: Template | None = None,
+    runs: int = 1,
+    announce: bool = True,
+) -> keras.callbacks.History:
+    """Do a run, as `fit`, or as one of several that share the programs of a template.
+
+    Args:
+        model: Compiled model.
+        run: What is asked for.
+        template: Whose first model trains in place of those that are alike.
+        runs: How many such runs are to come with this one.
+        announce: Whether the logger says so if the run cannot be compiled.
+    """
+    check_model(model)
+    run = dataclasses.replace(
+        run,
+        x=as_arrays(run.x),
+        y=as_arrays(run.y),
+        validation_data=as_arrays(run.validation_data),
+    )
+    if run.seed is None and decides_order(run):
+        run = dataclasses.replace(run, seed=random.randrange(2**31))
+    if is_arrays(run.x) and is_arrays(run.y):
+        check_data(model, run.x, run.y)
+    if run.validation_data is not None and is_arrays(run.validation_data) and run.y is not None:
+        check_validation(model, run.validation_data)
+    if (reason := why_keras(model, run)) is not None:
         if announce:
             _logger.warning("trainlab: %s; model.fit trains instead, more slowly.", reason)
-        return fit_with_keras(model, x, y, validation_data, shuffle, seed, **arguments)
+        return fit_with_keras(model, run)
 
-    held_out = contextlib.nullcontext() if validation_data is None else placed(validation_data)
-    with placed((x, y)) as train, held_out as valid:
-        prepare(model, train, valid, batch_size)
-        with template.lend(model) if template else contextlib.nullcontext(model) as trained:
-            programs = compile_epochs(trained, train, valid, batch_size, callbacks)
-            for program, freq in zip(programs, (1, validation_freq), strict=False):
-                program.plan(epochs // freq, runs)
-            history = run_epochs(trained, train, valid, programs, shuffle, seed, **arguments)
+    check_known_targets(model, run)
+    valid_data = (
+        contextlib.nullcontext() if run.validation_data is None else placed(run.validation_data)
+    )
+    with placed((run.x, run.y)) as train_data, valid_data as valid:
+        lent = (
+            template.lend(model, train_data, valid, run)
+            if template
+            else contextlib.nullcontext(model)
+        )
+        with lent as trained:
+            history = run_epochs(trained, train_data, valid, run, runs=runs, announce=announce)
     history.set_model(model)
     model.history = history
     return history
-
-
-def sweep(
-    build,
-    data,
-    seeds,
-    *,
-    label=None,
-    keep_models=False,
-    template=None,
-    verbose="auto",
-    **fit_arguments,
-):
-    """Trains one model a seed.
-
-    The seed decides the initial weights, dropout and the order of the data, and nothing else does:
-    two configurations swept over the same seeds are paired, seed by seed. The program of an epoch
-    is compiled for the first seed and used again for the others.
-
-    Args:
-        build: Function without arguments that returns a new compiled model. Called once a seed,
-            after `keras.utils.set_random_seed(seed)`. It must build the same configuration each
-            time.
-        data: `(x, y)` or `(x_train, y_train, x_valid, y_valid)`, or a function of the seed that
-            returns one of these, for a split that depends on the seed.
-        seeds: Different integers, at least 0.
-        label: Name of the configuration in messages and in the progress bar. By default the name of
-            `build`.
-        keep_models: Whether the trained models are returned.
-        template: `trainlab.training.Template` that keeps the compiled programs, to share them
-            between sweeps that differ in nothing but seeds and learning rate.
-        verbose: 0 hides the progress bar.
-        **fit_arguments: `batch_size`, `epochs`, `validation_data`, `validation_freq`, `callbacks`,
-            `shuffle` as in `fit`. `callbacks` is a list, used again for every seed, or a function
-            without arguments that returns a new list.
-
-    Returns:
-        `Sweep`: `history` maps each metric to an array `(seeds, epochs)`, NaN after the last epoch
-        of a seed that stopped early, and where `validation_freq` left an epoch out; `seeds`;
-        `models`, `()` unless `keep_models`.
-
-    Raises:
-        SweepFailed: If a seed fails. The message names seed and configuration, `partial` holds the
-            `Sweep` of the finished seeds, and `__cause__` is what went wrong.
-
-    Example:
-
-    >>> data = (x_train, y_train, x_valid, y_valid)
-    >>> runs = sweep(build, data, seeds=range(5), epochs=10, label="ReLU, He")
-    >>> runs.history["val_accuracy"][:, -1].mean()
-
-    Taught in chapter 11.
-    """
-    seeds = check_sweep(build, data, seeds, fit_arguments)
-    label = label or getattr(build, "__qualname__", type(build).__name__)
-    epochs = fit_arguments.get("epochs", 1)
-    shape = epochs, fit_arguments.get("validation_freq", 1)
-    make_callbacks = fit_arguments.pop("callbacks", ())
-    histories, models = [], []
-    if not callable(data):
-        data = tuple(place(part) if is_arrays(part) else part for part in data)
-
-    with (
-        template or Template() as template,
-        ProgressBar(len(seeds) * epochs, label, visible=verbose != 0) as bar,
-    ):
-        for number, seed in enumerate(seeds):
-            try:
-                template.set_random_seed(seed)
-                arguments = split_data(data(seed) if callable(data) else data, fit_arguments)
-                callbacks = make_callbacks() if callable(make_callbacks) else make_callbacks
-                callbacks = [*callbacks, _progress(bar, number * epochs, f"seed {seed}")]
-                model = build()
-                history = _fit(
-                    model,
-                    seed=seed,
-                    verbose=0,
-                    callbacks=callbacks,
-                    template=template,
-                    runs=len(seeds) - number,
-                    announce=number == 0,
-                    **arguments,
-                )
-            except Exception as error:
-                finished = Sweep(seeds[:number], tabulate(histories, *shape), tuple(models))
-                raise SweepFailed(label, seed, fit_arguments, finished, error) from error
-            histories.append(history.history)
-            if keep_models:
-                models.append(model)
-    return Sweep(seeds, tabulate(histories, *shape), tuple(models))
-
-
-def _progress(bar, done, note):
-    bar.update(done, note)
-    return keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: bar.update(done + epoch + 1, note)
-    )

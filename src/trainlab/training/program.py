@@ -1,13 +1,20 @@
 """One epoch as one compiled program."""
 
+from __future__ import annotations
+
 import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from trainlab.training.checks import is_from_keras
+from trainlab.training.checks import is_from_keras, is_own
+from trainlab.training.keras_internals import all_layers
+from trainlab.training.step import Step
 
-__all__ = ["VALIDATION_SHARE", "XLA_BREAK_EVEN", "EpochProgram", "averages", "is_own"]
+__all__ = ["VALIDATION_SHARE", "XLA_BREAK_EVEN", "EpochProgram", "averages"]
 
 XLA_BREAK_EVEN = 1600
 """Training steps after which XLA has earned its compilation on a CPU.
@@ -37,53 +44,72 @@ class EpochProgram:
 
     Attributes:
         variables: The variables that a step reads or changes.
+        images: Rows of the data.
         steps: Number of batches in an epoch.
         uses_xla: Whether XLA compiles the loop, as decided by `plan`.
 
     Args:
         model: Compiled and built Keras model.
-        step: `model.train_step` or `model.test_step`.
+        step: `model.train_step` or `model.test_step`, or a `Step` of it that programs share.
         data: Tuple of (nested) tensors, each `(images, ...)`: what it will be called with.
         batch_size: Images in a batch.
-        keeps_logs: Whether `run` returns the logs of the last step. They cost a little each step.
         stops_on_nan: Whether the loop ends after the first step whose `"loss"` is not finite.
+        resets_metrics: Whether `run` begins with metrics that are reset.
     """
 
-    def __init__(self, model, step, data, batch_size, *, keeps_logs=False, stops_on_nan=False):
+    def __init__(
+        self,
+        model: keras.Model,
+        step: Callable[[Any], dict] | Step,
+        data: Any,
+        batch_size: int,
+        *,
+        stops_on_nan: bool = False,
+        resets_metrics: bool = True,
+    ) -> None:
+        self._given = step  # a method keeps its model alive, a Step lets it go
+        step = step if isinstance(step, Step) else Step(step, keeps_logs=stops_on_nan)
         self.uses_xla = False
-        self._model = model
-        self._trains = step == model.train_step
+        self._model_alive = weakref.ref(model)
+        self._trains = step.trains
         self.images = int(keras.tree.flatten(data)[0].shape[0])
         self.batch_size = batch_size
-        self.keeps_logs = keeps_logs or stops_on_nan
+        self.keeps_logs = step.keeps_logs
         self.stops_on_nan = stops_on_nan
-        self._compiles_metrics = _has_plain_metrics(model)
+        self._resets_metrics = resets_metrics
         self._full_batches, self._left_over = divmod(self.images, batch_size)
         self.steps = self._full_batches + bool(self._left_over)
 
         # As in Keras' own pipeline the number of rows is unknown where the last batch is smaller.
         rows = None if self._left_over else batch_size
 
-        def specify(array, rows):
+        def specify(array: tf.Tensor, rows: int | None) -> tf.TensorSpec:
             return tf.TensorSpec((rows, *array.shape[1:]), array.dtype)
 
-        self._step = tf.function(
-            lambda batch: step(batch) if self.keeps_logs else _discard(step(batch)),
-            autograph=False,
-        ).get_concrete_function(keras.tree.map_structure(lambda a: specify(a, rows), data))
+        self._step = step.on(keras.tree.map_structure(lambda a: specify(a, rows), data))
         self._arguments = (
             keras.tree.map_structure(lambda a: specify(a, self.images), data),
             tf.TensorSpec((self.images,), tf.int32),
         )
+        self._compiles_metrics = _has_plain_metrics(model)
         # Held here because TensorFlow would not: Keras drops its global seed generator at every
         # `set_random_seed`, and a program without its variable cannot run.
         self.variables = self._step.graph.variables
-        self._epochs = {}
+        self._epochs: dict[bool, Any] = {}
         self._epochs_done = 0
         self._xla_earned = self._xla_failed = False
 
-    def plan(self, epochs, runs=1):
-        """Chooses between XLA and TensorFlow's own kernels for what is to come.
+    @property
+    def _model(self) -> keras.Model:
+        model = self._model_alive()
+        if model is None:
+            raise RuntimeError(
+                "The model of this program is gone. Keep it as long as you train it."
+            )
+        return model
+
+    def plan(self, epochs: int, runs: int = 1) -> None:
+        """Choose between XLA and TensorFlow's own kernels for what is to come.
 
         The choice depends on the model and on the number of steps alone, never on a clock, so that
         two runs round alike. XLA has earned its compilation if as many steps are known to come as
@@ -98,8 +124,8 @@ class EpochProgram:
         self._xla_earned |= to_come >= XLA_BREAK_EVEN or done >= 2 * XLA_BREAK_EVEN
         self.uses_xla = not self._xla_failed and self._prefers_xla()
 
-    def _prefers_xla(self):
-        if not all(layer.supports_jit for layer in self._model._flatten_layers()):
+    def _prefers_xla(self) -> bool:
+        if not all(layer.supports_jit for layer in all_layers(self._model)):
             return False
         if tf.config.list_logical_devices("GPU"):
             return bool(self._model.jit_compile)
@@ -110,18 +136,18 @@ class EpochProgram:
         return not any(slow in name for name in self._operations for slow in _SLOW_IN_XLA_ON_CPU)
 
     @functools.cached_property
-    def _operations(self):
+    def _operations(self) -> set[str]:
         graph = self._step.graph.as_graph_def()
         functions = [node for function in graph.library.function for node in function.node_def]
         return {node.op for node in [*graph.node, *functions]}
 
     @property
-    def draws_by_tensorflow(self):
+    def draws_by_tensorflow(self) -> bool:
         """Whether a step has random operations that count their draws, as Keras' own do not."""
         return any(name.startswith(_COUNT_THEIR_DRAWS) for name in self._operations)
 
-    def run(self, data, order):
-        """Resets the metrics and does every step once.
+    def run(self, data: Any, order: tf.Tensor) -> tuple[int, dict, dict]:
+        """Do every step once.
 
         Args:
             data: As given to the constructor.
@@ -143,30 +169,44 @@ class EpochProgram:
         self._xla_failed, self.uses_xla = True, False
         return self._run(data, order)
 
-    def _run(self, data, order):
-        if not self._compiles_metrics:
+    def run_first(self, data: Any, order: tf.Tensor, batches: int) -> tuple[int, dict, dict]:
+        """`run` that ends after a few batches, as Keras' loop does when it is told to stop."""
+        if self._resets_metrics:
+            self._model.reset_metrics()
+        logs = {}
+        steps = min(batches, self.steps)
+        for number in range(steps):
+            rows = order[number * self.batch_size : (number + 1) * self.batch_size]
+            logs = self._step(_rows(data, rows))
+        return steps, logs, self._results(logs, self._model.get_metrics_result())
+
+    def _run(self, data: Any, order: tf.Tensor) -> tuple[int, dict, dict]:
+        if self._resets_metrics and not self._compiles_metrics:
             self._model.reset_metrics()
         steps, logs, results = self._epoch()(data, order)
         if not self._compiles_metrics:
             results = self._model.get_metrics_result()
+        return int(steps), logs, self._results(logs, results)
+
+    def _results(self, logs: dict, results: dict) -> dict:
         if self.keeps_logs and set(logs) != set(results):
             results = logs  # a `compute_metrics` that returns more than the metrics hold
-        return int(steps), logs, dict(results)
+        return dict(results)
 
-    def _epoch(self):
+    def _epoch(self) -> Any:
         xla = self.uses_xla
         if xla not in self._epochs:
             self._epochs[xla] = self._concrete(lambda data, order: self._steps(data, order, xla))
         return self._epochs[xla]
 
-    def _concrete(self, function, **options):
+    def _concrete(self, function: Callable, **options: Any) -> Any:
         # Not the tf.function itself: TensorFlow complains of retracing after some new models.
         return tf.function(function, autograph=False, **options).get_concrete_function(
             *self._arguments
         )
 
-    def _steps(self, data, order, xla):
-        if self._compiles_metrics:
+    def _steps(self, data: Any, order: tf.Tensor, xla: bool) -> tuple:
+        if self._resets_metrics and self._compiles_metrics:
             self._model.reset_metrics()
         loop = self._concrete(self._loop, jit_compile=True) if xla else self._loop
         steps, logs, going = loop(data, order)
@@ -180,8 +220,8 @@ class EpochProgram:
                 steps += 1
         return steps, logs, self._model.get_metrics_result() if self._compiles_metrics else {}
 
-    def _loop(self, data, order):
-        def body(step, _logs, _going):
+    def _loop(self, data: Any, order: tf.Tensor) -> tuple:
+        def body(step: tf.Tensor, _logs: dict, _going: tf.Tensor) -> tuple:
             start = step * self.batch_size
             logs = self._step(_rows(data, tf.slice(order, [start], [self.batch_size])))
             going = tf.math.is_finite(logs["loss"]) if self.stops_on_nan else True
@@ -198,15 +238,11 @@ class EpochProgram:
         )
 
 
-def _rows(data, index):
+def _rows(data: Any, index: tf.Tensor) -> Any:
     return keras.tree.map_structure(lambda a: tf.gather(a, index), data)
 
 
-def _discard(_logs):
-    return {}
-
-
-def _has_plain_metrics(model):
+def _has_plain_metrics(model: keras.Model) -> bool:
     methods = "reset_metrics", "get_metrics_result"
     if type(model).metrics is not keras.Model.metrics or any(is_own(model, m) for m in methods):
         return False
@@ -214,11 +250,6 @@ def _has_plain_metrics(model):
     return all(map(averages, keras.tree.flatten(metrics)))
 
 
-def averages(metric):
-    """Whether a metric is one of Keras' that hold a sum and a count and no more."""
+def averages(metric: keras.metrics.Metric) -> bool:
+    """Return whether a metric is one of Keras' that hold a sum and a count and no more."""
     return isinstance(metric, keras.metrics.Mean) and is_from_keras(metric)
-
-
-def is_own(model, method):
-    """Whether a model replaces a method of `keras.Model`."""
-    return getattr(getattr(model, method), "__func__", None) is not getattr(keras.Model, method)

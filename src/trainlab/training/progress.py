@@ -1,8 +1,12 @@
 """A progress bar that is gone when the work is done."""
 
+from __future__ import annotations
+
 import html
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 __all__ = ["ProgressBar"]
 
@@ -23,24 +27,24 @@ class ProgressBar:
         visible: Whether to show anything.
     """
 
-    def __init__(self, total, label, visible=True):
+    def __init__(self, total: int, label: str, visible: bool = True) -> None:
         self.total, self.label = max(total, 1), label
         self._display = _notebook_display() if visible else None
         self._terminal = visible and self._display is None and sys.stderr.isatty()
-        self._handle = None
+        self._handle: Any = None
         self._drawn = float("-inf")
 
-    def __enter__(self):
+    def __enter__(self) -> ProgressBar:
         return self
 
-    def __exit__(self, *_error):
+    def __exit__(self, *_error: object) -> None:
         if self._terminal:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
         if self._handle is not None:
             self._handle.update(_Html(""))
 
-    def update(self, done, note=""):
+    def update(self, done: int, note: str = "") -> None:
         """Redraws the bar, at most ten times a second."""
         now = time.monotonic()
         if now - self._drawn < _REDRAW_SECONDS:
@@ -63,14 +67,14 @@ class ProgressBar:
 
 
 class _Html:
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         self._text = text
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         return self._text
 
 
-def _notebook_display():
+def _notebook_display() -> Callable[..., Any] | None:
     """IPython's `display` if a person watches this notebook, else `None`."""
     if "IPython" not in sys.modules:
         return None

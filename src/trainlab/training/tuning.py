@@ -6,15 +6,15 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from trainlab import record
-from trainlab.training.fitting import sweep
-from trainlab.training.templates import Sweep, Template
+from trainlab.training.sweeping import Sweep, sweep
+from trainlab.training.templates import Template
 
 __all__ = ["TUNING_SEEDS", "Tuned", "choose_rate", "search", "tuned_sweep", "validation_loss"]
 
@@ -44,13 +44,13 @@ class Tuned(NamedTuple):
 
 def tuned_sweep(
     build: Callable[[float], keras.Model],
-    data,
+    data: Any,
     seeds: Sequence[int],
     *,
     rates: Sequence[float],
     label: str | None = None,
     template: Template | None = None,
-    **fit_arguments,
+    **fit_arguments: Any,
 ) -> Tuned:
     """Train one model a seed at the learning rate that ends with the lowest validation loss.
 
@@ -86,15 +86,15 @@ def tuned_sweep(
     _check_seeds(seeds)
     validation_data = _validation_data(data, fit_arguments)
 
-    with template or Template() as template:
+    with template or Template() as shared:
 
-        def trial(rate):
+        def trial(rate: float) -> list[float]:
             swept = sweep(
                 lambda: build(rate),
                 data,
                 TUNING_SEEDS,
                 label=f"{label or 'tuning'}, rate {rate:g}",
-                template=template,
+                template=shared,
                 **{**fit_arguments, "keep_models": True},
             )
             return [
@@ -109,7 +109,7 @@ def tuned_sweep(
             data,
             seeds,
             label=f"{label or 'tuned'}, rate {rate:g}",
-            template=template,
+            template=shared,
             **fit_arguments,
         )
     return Tuned(rate, runs, trials)
@@ -198,7 +198,7 @@ def search(
     )
 
 
-def validation_loss(model: keras.Model, x, y) -> float:
+def validation_loss(model: keras.Model, x: Any, y: Any) -> float:
     """Return the mean loss of a compiled model in inference, without regularization penalties.
 
     Args:
@@ -210,11 +210,11 @@ def validation_loss(model: keras.Model, x, y) -> float:
     return float(keras.ops.mean(losses))
 
 
-def _losses(values) -> tuple[float, ...]:
+def _losses(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(value) if np.isfinite(value) else float("nan") for value in values)
 
 
-def _check_seeds(seeds) -> None:
+def _check_seeds(seeds: Sequence[int]) -> None:
     reported = sorted(set(TUNING_SEEDS) & set(seeds))
     if reported:
         raise ValueError(
@@ -223,10 +223,10 @@ def _check_seeds(seeds) -> None:
         )
 
 
-def _validation_data(data, fit_arguments):
+def _validation_data(data: Any, fit_arguments: Mapping[str, Any]) -> Callable[[int], Sequence[Any]]:
     """Return a function of the seed that gives the validation images and targets."""
 
-    def of_seed(seed):
+    def of_seed(seed: int) -> Sequence[Any]:
         parts = data(seed) if callable(data) else data
         held_out = parts[2:] if len(parts) == 4 else fit_arguments.get("validation_data")
         if held_out is None:
@@ -241,7 +241,7 @@ def _validation_data(data, fit_arguments):
     return of_seed
 
 
-def _setting(model: keras.Model, data, fit_arguments) -> str:
+def _setting(model: keras.Model, data: Any, fit_arguments: Mapping[str, Any]) -> str:
     """Return a short text that differs between nets, budgets and amounts of data.
 
     It holds what versions of Keras agree in: classes, shapes and names.
