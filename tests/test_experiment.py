@@ -230,3 +230,16 @@ def test_fingerprint_ignores_in_which_module_of_the_package_a_function_lies():
     assert now == of("from trainlab import sweeping", "sweeping.sweep", "weaker")
     assert now != of("from trainlab import training", "training.fit")
     assert now != of("", "training.sweep")
+
+
+def test_fingerprint_leaves_out_how_the_package_came_here():
+    setup = (
+        "if missing('trainlab'):\n    get_ipython().run_line_magic('pip', 'install {}')\n"
+        "from trainlab import runtime"
+    )
+    rest = ["run = runtime.setup(2)", 'claims.bound("01.a", "", [run], high=2)']
+    ours, fork = ([setup.format(address), *rest] for address in ("course@v1", "fork@main"))
+    assert experiment.cells_for("01.a", ours) == [0, 1, 2]
+    assert experiment.fingerprint("01.a", ours) == experiment.fingerprint("01.a", fork)
+    rest[0] = "run = runtime.setup(3)"
+    assert experiment.fingerprint("01.a", ours) != experiment.fingerprint("01.a", [setup, *rest])

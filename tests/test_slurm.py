@@ -3,9 +3,12 @@
 import getpass
 import os
 import shutil
+import site
 import socket
 import subprocess
+import sys
 import time
+import venv
 
 import kills
 import pytest
@@ -136,14 +139,27 @@ def _wait_until_idle(environment, folder):
     pytest.fail(f"Slurm's node does not become idle: {shown.stdout}{shown.stderr}\n{logs}")
 
 
+def environment_with(folder, place):
+    """Make an environment at a place: the one that the tests run in, and a folder of packages."""
+    venv.create(place, symlinks=True)
+    (packages,) = (place / "lib").glob("python*/site-packages")
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in site.getsitepackages()]
+    (packages / "course.pth").write_text("".join(lines) + f"{folder}\n")
+    for name in ("snakemake", "jupyter-book"):
+        script = (tiny.BIN / name).read_text().replace(sys.executable, f"{place}/bin/python")
+        (place / "bin" / name).write_text(script)
+        (place / "bin" / name).chmod(0o755)
+
+
 def test_book_on_slurm(tmp_path, plugin, slurm):
     folder = tmp_path / "book"
     folder.mkdir()
     book = kills.course(folder)
     with (folder / "profiles" / "slurm" / "config.yaml").open("a") as profile:
         profile.write(PROFILE)
-    paths = [str(plugin), *filter(None, [os.environ.get("PYTHONPATH")])]
-    book.environment |= {**slurm, "PYTHONPATH": os.pathsep.join(paths)}
+    (book.folder / ".venv").unlink()
+    environment_with(plugin, book.folder / ".venv")
+    book.environment |= slurm
     finished = book.make("EXECUTOR=slurm")
     said = finished.stdout + finished.stderr
     assert finished.returncode == 0, said

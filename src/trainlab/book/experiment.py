@@ -1,8 +1,8 @@
 """What a claim depends on: the cells that it builds upon, and a fingerprint of them.
 
-A fingerprint leaves out layout, comments, the verdicts that the text expects, and in which module
-of the package a function lies. It changes with everything else: the statement, the criterion and
-every step of the experiment.
+A fingerprint leaves out layout, comments, the verdicts that the text expects, in which module of
+the package a function lies, and how the package came here. It changes with everything else: the
+statement, the criterion and every step of the experiment.
 """
 
 from __future__ import annotations
@@ -210,7 +210,8 @@ def fingerprint(claim: str, sources: list[str]) -> str:
         claim: Its id.
         sources: The sources of the chapter's lesson, as `sources` returns them.
     """
-    trees = [ast.parse(sources[number]) for number in cells_for(claim, sources, settings=True)]
+    needed = [sources[number] for number in cells_for(claim, sources, settings=True)]
+    trees = [ast.parse(source) for source in needed]
     modules = {
         alias.asname or alias.name
         for tree in trees
@@ -218,8 +219,23 @@ def fingerprint(claim: str, sources: list[str]) -> str:
         if _is_of_package(node)
         for alias in node.names
     } - {"claims"}
-    normal = [_normal(_WithoutModules(modules).visit(tree)) for tree in trees]
+    normal = [
+        _normal(_WithoutModules(modules).visit(tree))
+        for tree, source in zip(trees, needed, strict=True)
+        if not _installs(source)
+    ]
     return hashlib.sha256(repr(normal).encode()).hexdigest()[:16]
+
+
+def _installs(source: str) -> bool:
+    """Return whether a cell brings packages, as the setup cell does (`%pip`, read as Python)."""
+    return any(
+        isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "") == "run_line_magic"
+        and isinstance(node.args[0], ast.Constant)
+        and node.args[0].value == "pip"
+        for node in ast.walk(ast.parse(source))
+    )
 
 
 def _is_of_package(node: ast.AST) -> TypeGuard[ast.ImportFrom]:
