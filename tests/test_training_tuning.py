@@ -109,6 +109,34 @@ def test_penalties_do_not_choose():
     assert with_penalty[0.12][0, -1] < with_penalty[0.016][0, -1]
 
 
+@pytest.mark.parametrize("as_one", [True, False])
+def test_the_validation_images_choose_and_not_those_trained_on(as_one):
+    """Each step goes the rate's share of the way from 4 to 3; the validation target is 3.8."""
+    x = RNG.choice([-1.0, 1.0], (64, 1)).astype("float32")
+
+    def one_weight(rate):
+        four = keras.initializers.Constant(4)
+        dense = keras.layers.Dense(1, use_bias=False, kernel_initializer=four)
+        net = keras.Sequential([keras.Input((1,)), dense])
+        net.compile(keras.optimizers.SGD(rate), "mse")
+        return net
+
+    train, valid = (x, 3 * x), (x, 3.8 * x)
+    data, arguments = ((*train, *valid), {}) if as_one else (train, {"validation_data": valid})
+    found = tuning.tuned_sweep(
+        one_weight, data, [0], rates=(0.025, 0.1, 0.5), batch_size=64, **arguments
+    )
+    assert found.rate == 0.1
+    for rate, losses in found.trials.items():
+        np.testing.assert_allclose(losses, (4 - 2 * rate - 3.8) ** 2, atol=1e-5)
+
+
+def test_validation_loss_is_that_of_inference():
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+    net.compile("sgd", "mse")
+    assert tuning.validation_loss(net, X, Y) == pytest.approx(net.evaluate(X, Y, verbose=0))
+
+
 @pytest.mark.parametrize("lowest", [1e-6, 3e-3, 0.01, 0.1, 30.0])
 def test_the_grid_goes_on_until_the_best_rate_is_inside(lowest):
     best, trials = tuning.search((0.01, 0.1), valley(lowest))

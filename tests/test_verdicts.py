@@ -59,6 +59,7 @@ def test_grain_matters_only_where_all_values_are_equal():
         ([0.1], None, 0),
         ([64.9999999, 66.0000001], None, 1),  # float32
         ([0, 1e-9], None, 0),
+        ([1.0001, 2.0], None, 0),
         ([1, 2], 0.05, 0.05),
         ([0.5, 0.7], 0.1, 0.1),
         ([0, 0], 1, 1),
