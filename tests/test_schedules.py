@@ -10,7 +10,7 @@ from trainlab.training.templates import Template
 
 def moves(optimizer, steps=20):
     """Return by how much a weight moves in each step whose gradient is 1."""
-    weight, lengths = keras.Variable(np.zeros(1)), []
+    weight, lengths = keras.Variable(np.zeros(1), dtype="float32"), []
     for _ in range(steps):
         weight.assign([0.0])
         optimizer.apply([keras.ops.ones(1)], [weight])
@@ -48,6 +48,26 @@ def test_fixed_momentum_is_keras_sgd_with_the_same_schedule():
     ours = moves(ScheduledSGD(0.3, momentum=0.8, schedule=decay(1.0, 20)))
     theirs = moves(keras.optimizers.SGD(decay(0.3, 20), momentum=0.8))
     np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize("accumulated", [2, 3])
+def test_accumulated_gradients_follow_the_schedule_by_batches_as_in_keras(accumulated):
+    decay, few = (
+        keras.optimizers.schedules.CosineDecay,
+        {"gradient_accumulation_steps": accumulated},
+    )
+    ours = moves(ScheduledSGD(0.3, momentum=0.8, schedule=decay(1.0, 20), **few))
+    theirs = moves(keras.optimizers.SGD(decay(0.3, 20), momentum=0.8, **few))
+    assert np.count_nonzero(theirs) == 20 // accumulated
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    line = LinearSchedule([0, 20], [0.9, 0.5])
+    changing = moves(ScheduledSGD(1.0, momentum=line, **few))
+    last = np.arange(accumulated - 1, 20, accumulated)
+    velocity, expected = 0.0, np.zeros(20)
+    for batch in last:
+        velocity = velocity * np.interp(batch, [0, 20], [0.9, 0.5]) + 1
+        expected[batch] = velocity
+    np.testing.assert_allclose(changing, expected, rtol=1e-5)
 
 
 def test_momentum_zero_is_plain_descent():
