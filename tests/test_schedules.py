@@ -133,3 +133,31 @@ def test_models_of_other_peaks_share_a_program():
     assert programs_of(first).all()
     assert not programs_of(second).all()
     assert not np.allclose(first.get_weights()[0], second.get_weights()[0])
+
+
+@pytest.mark.parametrize(("built", "steps"), [(False, 0), (True, 4)])
+def test_weights_file_resumes_only_into_a_built_optimizer(tmp_path, built, steps):
+    """What chapter 08 says of `save_weights`, in its text and in its quiz."""
+
+    def build():
+        net = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)])
+        decay = keras.optimizers.schedules.CosineDecay(0.1, 20)
+        net.compile(keras.optimizers.Adam(decay), "mse")
+        return net
+
+    x, _ = small_images(images=64)
+    trained, resumed = build(), build()
+    trained.fit(x, x[:, :10], epochs=2, verbose=0)
+    trained.save_weights(tmp_path / "half.weights.h5")
+    if built:
+        resumed.optimizer.build(resumed.trainable_variables)
+        resumed.load_weights(tmp_path / "half.weights.h5")
+        for ours, theirs in zip(
+            resumed.optimizer.variables, trained.optimizer.variables, strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    else:
+        with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
+            resumed.load_weights(tmp_path / "half.weights.h5")
+    np.testing.assert_array_equal(resumed.get_weights()[0], trained.get_weights()[0])
+    assert int(resumed.optimizer.iterations) == steps
