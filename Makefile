@@ -66,6 +66,7 @@ book: $(READY) ## execute the chapters, check the claims, build the site (EDITIO
 test: $(READY) system-packages ## everything that CI checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 	$(MAKE) book
 	$(BIN)/python -m pytest -n 2 --dist loadfile --junitxml _build/tests.xml --nbval-lax --nbval-current-env tests $(BUILD)/executed
 

@@ -17,6 +17,18 @@ def test_a_page_without_scripts_allows_the_site_alone():
     assert "default-src 'none'" in policy(PAGE) and "http" not in policy(PAGE)
 
 
+def test_nothing_comes_from_or_goes_to_another_place():
+    rules = dict(part.split(" ", 1) for part in policy(PAGE).split("; "))
+    own = {"script-src", "font-src", "connect-src", "form-action", "base-uri"}
+    assert {name for name, sources in rules.items() if sources == "'self'"} == own
+    others = {
+        "default-src": "'none'",
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data:",
+    }
+    assert {name: sources for name, sources in rules.items() if name not in own} == others
+
+
 def test_inline_script_is_allowed_by_its_hash():
     # The digest that `openssl dgst -sha256 -binary | base64` gives for alert(1).
     digest = "'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI='"

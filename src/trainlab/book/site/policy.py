@@ -18,19 +18,21 @@ __all__ = ["policy", "with_policy"]
 class _Scripts(HTMLParser):
     """Collects the text of each inline script and of each attribute that is one, as onclick."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.scripts, self.handlers, self._inside = set(), set(), False
+        self.scripts: set[str] = set()
+        self.handlers: set[str] = set()
+        self._inside = False
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.handlers |= {text for name, text in attributes if name.startswith("on") and text}
         self._inside = tag == "script" and "src" not in dict(attributes)
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if self._inside:
             self.scripts.add(data)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         self._inside = False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 __all__ = ["bundle", "only_used", "words_in"]
@@ -12,12 +12,13 @@ __all__ = ["bundle", "only_used", "words_in"]
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _IMPORT = re.compile(r'@import\s+(?:url\()?["\']?([^"\')]+)["\']?\)?\s*;')
 _URL = re.compile(r"url\((['\"]?)(?!data:|#|https?:)([^'\")]+)\1\)")
+_WORD = re.compile(r"[\w-]+")
 _NAME = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
 
 
-def words_in(texts) -> set[str]:
+def words_in(texts: Iterable[str]) -> set[str]:
     """Return all that could be the name of a class or an id in pages and scripts."""
-    return {word for text in texts for word in re.findall(r"[\w-]+", text)}
+    return {word for text in texts for word in _WORD.findall(text)}
 
 
 def bundle(sheets: list[Path], root: Path, words: set[str]) -> str:
