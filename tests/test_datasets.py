@@ -335,6 +335,7 @@ def test_each_seed_draws_its_own_training_images():
     images = datasets.Images(x, y, x[:8], y[:8], x[:4], y[:4])
     one, other = images.drawn(40, 1), images.drawn(40, 2)
     assert np.bincount(one.y_train).tolist() == [10] * 4
+    assert len(set(one.x_train[:, 0])) == 40, "an image was drawn twice"
     np.testing.assert_array_equal(one.y_train, y[one.x_train[:, 0]])
     assert set(one.x_train[:, 0]) != set(other.x_train[:, 0])
     assert one.x_valid is images.x_valid and one.y_test is images.y_test

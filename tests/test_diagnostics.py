@@ -27,6 +27,14 @@ def test_hidden_outputs_are_each_layer_s(net, batch):
         np.testing.assert_allclose(output, a, rtol=1e-5, atol=1e-6)
 
 
+def test_hidden_outputs_are_those_of_inference():
+    layers = [keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(3)]
+    net = keras.Sequential([*layers, keras.layers.Dense(2)])
+    x = np.ones((6, 4), "float32")
+    (output,) = diagnostics.hidden_outputs(net, x)
+    np.testing.assert_allclose(output, x @ net.layers[1].kernel.numpy(), rtol=1e-5)
+
+
 def test_output_spread_is_the_standard_deviation(net, batch):
     outputs = diagnostics.hidden_outputs(net, batch[0])
     np.testing.assert_allclose(

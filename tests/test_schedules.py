@@ -70,6 +70,12 @@ def test_accumulated_gradients_follow_the_schedule_by_batches_as_in_keras(accumu
     np.testing.assert_allclose(changing, expected, rtol=1e-5)
 
 
+def test_momentum_is_nine_tenths_unless_given():
+    np.testing.assert_allclose(
+        moves(ScheduledSGD(0.3)), moves(keras.optimizers.SGD(0.3, momentum=0.9)), rtol=1e-6
+    )
+
+
 def test_momentum_zero_is_plain_descent():
     np.testing.assert_allclose(moves(ScheduledSGD(0.3, momentum=0)), 0.3, rtol=1e-6)
 

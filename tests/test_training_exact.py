@@ -115,6 +115,11 @@ def test_optimizer_equals_keras(name, data, with_xla):
     assert_equal_training(build, *data, with_xla, xla=name in COMPILED_BY_XLA_TOO)
 
 
+def test_weights_become_their_average_after_a_single_epoch_too(data, with_xla):
+    build = net(optimizer=OPTIMIZERS["average_at_the_end"])
+    assert_equal_training(build, *data, with_xla, epochs=1)
+
+
 def with_built_optimizer(build):
     """Keras' `fit` builds an optimizer while it traces, where this one's copy of the initial
     weights is lost and training starts from zero. Built before, it starts from the weights."""

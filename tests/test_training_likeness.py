@@ -438,6 +438,10 @@ def math_like():
         (1, True),
         ([1], (1,)),
         (np.arange(3), np.arange(3.0)),
+        (np.zeros(3, "int32"), np.zeros(3, "float32")),  # of the same bytes
+        (functools.partial(leaky, 0.1), functools.partial(leaky, 0.2)),
+        (functools.partial(leaky, slope=0.1), functools.partial(leaky, slope=0.2)),
+        (functools.partial(leaky, slope=0.1), functools.partial(leaky, other=0.1)),
         (np.float32(1), 1.0),
         (keras.Variable([1.0]), keras.Variable([1.0, 2.0])),
         (leaky, of_default),

@@ -268,6 +268,15 @@ def test_the_recorded_rate_is_used_without_a_search(noted, monkeypatch):
     np.testing.assert_array_equal(found.runs.history["val_loss"], alone.history["val_loss"])
 
 
+def test_a_recorded_rate_is_for_its_number_of_training_images(noted, monkeypatch):
+    """Given as four parts, and not for a number of validation images."""
+    monkeypatch.setattr(record, "tuning", lambda label: recorded(noted[0]))
+    arguments = {"rates": (1e-3, 0.1), "label": "00 line", "epochs": 2}
+    for parts, known in [((X, Y, X[:9], Y[:9]), True), ((X[:40], Y[:40], X, Y), False)]:
+        found = tuning.tuned_sweep(build, parts, [0], **arguments)
+        assert (found.rate == 0.07) is known
+
+
 @pytest.mark.parametrize("changed", ["epochs", "images", "units", "setting"])
 def test_a_rate_recorded_for_another_setting_is_searched_again(noted, monkeypatch, caplog, changed):
     def wide(rate):
