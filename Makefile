@@ -1,15 +1,16 @@
 # The door. `make` lists the targets; everything is built under _build/<edition>/.
 EDITION ?= quick
 CORES ?= all
-# One chapter, such as 03_initialization: executed and checked, no site.
+# Chapters by number or name, such as ONLY=03 or ONLY="03 07_optimizers": executed and checked, no site.
 ONLY ?=
-# Not empty: TensorFlow brings CUDA along, now and until .venv is removed. Needs an NVIDIA driver.
+# 1: TensorFlow brings CUDA along, now and until GPU=0. Needs an NVIDIA driver.
 GPU ?=
 # What a claim does that the run does not repeat: "stop" ends the build, "mark" builds the pages all
 # the same and marks the card, for a look at them on unusual hardware. Never publish these.
 DISAGREEMENTS ?= stop
 # Series of the record, such as main,avx2; all of the edition's if empty.
 SERIES ?=
+PORT ?=
 # "local", or the name of a Snakemake executor plugin such as slurm (see profiles/).
 EXECUTOR ?= local
 
@@ -35,33 +36,25 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX MPLB
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-7s %s\n", $$1, $$2}'
 
-# What the environment is made of, told by content as in the Snakefile: the locks, and of pyproject.toml
-# what an installed package knows of it, which the tools' settings are not. $(READY) holds what it was.
-INSTALLED := $(shell cat $(READY) 2> /dev/null)
-CUDA := $(if $(GPU),gpu,$(findstring gpu,$(INSTALLED)))
-METADATA := awk '/^\[/ {kept = /^\[(build-system|project|tool\.setuptools)/} kept' pyproject.toml
-WANTED := $(or $(CUDA),cpu)-$(shell { cat requirements.txt $(if $(CUDA),requirements-gpu.txt); $(METADATA); } | cksum | tr ' ' -)
-ifneq ($(INSTALLED),$(WANTED))
+# Whether the environment is the one that is wanted is told by content and place: a moment, each time.
+# A Python that was named is the one that is used; otherwise an environment keeps the one it has.
 $(READY): always
-endif
+	@command -v $(PYTHON) > /dev/null || { echo "✗ There is no $(PYTHON). Name another Python: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -I -X utf8 src/trainlab/book/bootstrap.py --gpu "$(GPU)" $(if $(filter command environment,$(origin PYTHON)),--chosen)
 .PHONY: always
 
-# Compiled once: where Python may write no bytecode, every process would compile what it imports.
-$(READY):
-	rm -f $@
-	$(PYTHON) -m venv $(VENV)
-	sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' requirements.txt > $(VENV)/uv.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
-	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.txt
-	$(if $(CUDA),$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-gpu.txt)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	echo $(WANTED) > $@
+# The chapters that ONLY names, one or more of them, by number or name; nothing without ONLY.
+CHOSEN = $(if $(ONLY),$$($(BIN)/python -m trainlab.book.chosen $(ONLY)))
 
-# A chapter that failed last time runs first.
+KNOWN = test -d "profiles/$(EXECUTOR)" || { echo "✗ EXECUTOR=$(EXECUTOR) is not known; there are $(notdir $(wildcard profiles/*))." >&2; exit 1; }
+
+# A chapter that failed last time runs first, if it is still there.
+FAILED = $(filter $(notdir $(wildcard chapters/*.ipynb)),$(notdir $(wildcard $(BUILD)/broken/*.ipynb)))
 book: $(READY) ## execute the chapters, check the claims, build the site (EDITION=quick|full)
-	@$(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
-	  $(foreach broken,$(notdir $(wildcard $(BUILD)/broken/*.ipynb)),--prioritize $(BUILD)/executed/$(broken)) \
-	  $(if $(ONLY),-- execute_$(ONLY))
+	@$(KNOWN); chosen="$(CHOSEN)" && \
+	  $(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
+	  $(if $(ONLY),,$(foreach broken,$(FAILED),--prioritize $(BUILD)/executed/$(broken))) \
+	  -- $$(test -n "$$chosen" && printf 'execute_%s ' $$chosen || echo book)
 
 test: $(READY) system-packages ## everything that CI checks
 	$(BIN)/ruff format --check .
@@ -73,7 +66,8 @@ test: $(READY) system-packages ## everything that CI checks
 # Run executed chapters again: what they print must come out the same.
 .PHONY: nbval
 nbval: $(READY)
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env $(BUILD)/executed$(if $(ONLY),/$(ONLY).ipynb)
+	@chosen="$(CHOSEN)" && $(BIN)/python -m pytest --nbval-lax --nbval-current-env \
+	  $$(test -n "$$chosen" && printf '$(BUILD)/executed/%s.ipynb ' $$chosen || echo $(BUILD)/executed)
 
 # On all cores, as `fit` and `model.fit` find them in a reader's own notebook.
 bench: $(READY) ## measure against Keras and against the arithmetic; writes _build/bench.json
@@ -82,12 +76,12 @@ bench: $(READY) ## measure against Keras and against the arithmetic; writes _bui
 
 # A chapter that was measured at this state is not measured again.
 record: $(READY) ## measure the record anew, after an experiment was changed (EDITION, ONLY)
-	@commit=$$($(BIN)/python -m trainlab.book.record begin) && \
+	@$(KNOWN); chosen="$(CHOSEN)" && commit=$$($(BIN)/python -m trainlab.book.record begin) && \
 	  $(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) \
-	  --config edition=$(EDITION) commit=$$commit $(if $(ONLY),only=$(ONLY)) $(if $(SERIES),series=$(SERIES)) -- record
+	  --config edition=$(EDITION) commit=$$commit $(if $(ONLY),only="$$(echo $$chosen | tr ' ' ,)") $(if $(SERIES),series=$(SERIES)) -- record
 
 colab: $(READY) ## run every chapter alone, with the packages that Colab has
-	$(BIN)/python -m trainlab.book.environments colab $(ONLY)
+	@chosen="$(CHOSEN)" && $(BIN)/python -m trainlab.book.environments colab $$chosen
 
 # The ledgers from which the page "Versions" is made.
 .PHONY: versions
@@ -95,8 +89,8 @@ versions: $(READY)
 	failed=; for name in oldest colab newest; do $(BIN)/python -m trainlab.book.environments $$name || failed=1; done; \
 	  $(BIN)/python -m trainlab.book.versions && test -z "$$failed"
 
-serve: $(READY) ## serve the built site on localhost
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(BUILD)/site 8000
+serve: $(READY) ## serve the built site on localhost (PORT, 8000 unless given)
+	@$(BIN)/python -m trainlab.book.serve $(BUILD)/site $(PORT)
 
 # The chapters then install your fork, at STATE (a branch or a tag; the branch you are on).
 .PHONY: fork

@@ -76,7 +76,7 @@ if missing := [path for path in DATA if not path.exists()]:
             missing,
         localrule: True
         shell:
-            "exec {sys.executable} -m trainlab.book.sources"
+            "exec {sys.executable:q} -m trainlab.book.sources"
 
 
 # A rule for each chapter, for the name of its mark is its own. Marks of other contents go first: what
@@ -104,7 +104,7 @@ for chapter in CHAPTERS:
             mem_mb=3000,
         shell:
             "rm -f {params.marks}; "
-            "exec {sys.executable} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
+            "exec {sys.executable:q} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
             "--report {output.report} --broken {params.broken} --log {log} --edition {EDITION.name} "
             "--timeout {CELL_LIMIT}"
 
@@ -124,7 +124,7 @@ rule ledger:
     localrule: True
     shell:
         "rm -f {MARKS}/ledger-*; "
-        "exec {sys.executable} -m trainlab.book.ledger --notebooks {input.notebooks} "
+        "exec {sys.executable:q} -m trainlab.book.ledger --notebooks {input.notebooks} "
         "--reports {input.reports} --output {BUILD}"
 
 
@@ -136,14 +136,14 @@ rule site:
         touch(SITE),
     localrule: True
     shell:
-        "rm -f {MARKS}/site-*; exec {sys.executable} -m trainlab.book.assemble {BUILD}"
+        "rm -f {MARKS}/site-*; exec {sys.executable:q} -m trainlab.book.assemble {BUILD}"
 
 
 # The record (`make record`): every chapter under the seeds and the arithmetic of each series. The
 # rates that the main series chooses are what the others train with, so the record is written when
 # it is through, and again when they are. It is what is measured, so it is not what is measured from.
 RECORD = f"_build/record/{EDITION.name}"
-RECORDED = [config["only"]] if config.get("only") else CHAPTERS
+RECORDED = str(config["only"]).split(",") if config.get("only") else CHAPTERS
 SERIES = {each.name: each for each in series.of_edition(EDITION.name)}
 if config.get("series"):
     SERIES = {name: SERIES[name] for name in str(config["series"]).split(",")}
@@ -194,7 +194,7 @@ for measured in {**SERIES, "main": series.SERIES["main"]}.values():
             shell:
                 "rm -f {params.marks} {output.tunings}; echo {config[commit]} > {output.commit}; "
                 "exec env --unset=TRAINLAB_DISAGREEMENTS {params.environment} "
-                "{sys.executable} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
+                "{sys.executable:q} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
                 "--report {output.report} --broken {params.broken} --log {log} --edition {EDITION.name} "
                 "--timeout {params.limit}"
 
@@ -209,7 +209,7 @@ rule main_series:
     localrule: True
     shell:
         "rm -f {RECORD}/marks/record-*; "
-        "{sys.executable} -m trainlab.book.record gather --edition {EDITION.name} "
+        "{sys.executable:q} -m trainlab.book.record gather --edition {EDITION.name} "
         "--folder {RECORD} --chapters {RECORDED}"
 
 
@@ -223,5 +223,5 @@ rule record:
     localrule: True
     shell:
         "rm -f {RECORD}/marks/record-whole-*; "
-        "{sys.executable} -m trainlab.book.record gather --edition {EDITION.name} "
+        "{sys.executable:q} -m trainlab.book.record gather --edition {EDITION.name} "
         "--folder {RECORD} --chapters {RECORDED}"

@@ -2,7 +2,6 @@
 
 import os
 import pty
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,86 +9,47 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LONG_AGO = 1_000_000_000
 # Nothing of the `make test` that runs the tests, if it does.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
 
-# The environment. `make --dry-run` prints what it would do, so nothing is installed here.
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A folder with an environment, as `make` believes."""
-    for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-gpu.txt"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / ".venv").mkdir()
-    believe(tmp_path, install(tmp_path))
-    return tmp_path
-
-
-def install(folder, *arguments):
-    """Return what `make` would do to bring the environment up to date."""
+def make(*arguments, **variables):
+    """Return exit status and what was said."""
     done = subprocess.run(
-        ["make", "--dry-run", ".venv/.ready", *arguments],
-        cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=True,
+        ["make", "--assume-old=.venv/.ready", *arguments],
+        cwd=ROOT, env=ENVIRONMENT | variables, capture_output=True, text=True,
     )  # fmt: skip
-    return "" if "is up to date" in done.stdout else done.stdout
+    return done.returncode, done.stdout + done.stderr
 
 
-def believe(folder, commands):
-    """Do of these commands only the last, which notes what was installed."""
-    (noted,) = re.findall(r"^echo (\S+) > \.venv/\.ready$", commands, re.MULTILINE)
-    (folder / ".venv/.ready").write_text(f"{noted}\n")
-
-
-def test_environment_is_made_once(folder):
-    assert install(folder) == ""
-    (folder / ".venv/.ready").unlink()
-    assert "uv pip sync" in install(folder)
-
-
-def test_times_and_settings_of_tools_reinstall_nothing(folder):
-    project = folder / "pyproject.toml"
-    project.write_text(project.read_text().replace("line-length = 100", "line-length = 90"))
-    for time in (None, (LONG_AGO, LONG_AGO)):
-        for path in folder.iterdir():
-            os.utime(path, time)
-        assert install(folder) == ""
-    assert "line-length = 90" in project.read_text()
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [("requirements.txt", "numpy==", "numpy== "), ("pyproject.toml", '"scipy>=', '"scipy>'),
-     ("pyproject.toml", 'where = ["src"]', 'where = ["lib"]')],
-)  # fmt: skip
-def test_another_lock_or_package_is_installed_even_if_older(folder, name, old, new):
-    path = folder / name
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-    os.utime(path, (LONG_AGO, LONG_AGO))
-    assert "uv pip sync" in install(folder)
-
-
-def test_gpu_brings_cuda_into_an_environment_that_is_there(folder):
-    commands = install(folder, "GPU=1")
-    assert commands.index("uv pip sync") < commands.index("-r requirements-gpu.txt")
-    believe(folder, commands)
-    assert install(folder, "GPU=1") == install(folder) == ""  # and there it stays
-    lock = folder / "requirements-gpu.txt"
-    lock.write_text(f"{lock.read_text()}\n")
-    assert "-r requirements-gpu.txt" in install(folder)
-
-
-def test_installation_that_breaks_off_is_begun_again(folder):
-    (folder / "requirements.txt").write_text("\n")
-    broken = subprocess.run(
-        ["make", ".venv/.ready", "PYTHON=false"],
-        cwd=folder, env=ENVIRONMENT, capture_output=True, text=True,
+def test_a_python_that_is_not_there_is_named():
+    done = subprocess.run(
+        ["make", ".venv/.ready", "PYTHON=python2.99"],
+        cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True,
     )  # fmt: skip
-    assert broken.returncode != 0 and not (folder / ".venv/.ready").exists()
+    assert done.returncode and "✗ There is no python2.99. Name another Python" in done.stderr
+
+
+@pytest.mark.parametrize("target", ["book", "record", "nbval", "colab"])
+def test_unknown_chapter_is_answered_with_the_list(target):
+    status, said = make(target, "ONLY=4711")
+    assert status and "ONLY=4711 is the name of no chapter" in said
+    assert "  03_initialization\n" in said and "Traceback" not in said
+
+
+def test_chapters_are_named_by_number_or_name():
+    _, said = make("--dry-run", "book", "ONLY=3 07_optimizers")
+    assert "-m trainlab.book.chosen 3 07_optimizers" in said and "--prioritize" not in said
+
+
+def test_unknown_executor_is_answered_with_those_there_are():
+    status, said = make("book", "EXECUTOR=pbs")
+    assert status and "EXECUTOR=pbs is not known; there are local slurm slurm-gpu." in said
+
+
+def test_serve_says_what_to_build():
+    status, said = make("serve", "EDITION=never")
+    assert status and "There is no site in _build/never/site. Build it first: make book" in said
 
 
 # The system's packages, with commands that only write down how they were called.

@@ -3,12 +3,17 @@
 import importlib
 import inspect
 import pkgutil
+import shutil
+import zipfile
+from pathlib import Path
 
 import pytest
+from flit_core.wheel import make_wheel_in
 
 import trainlab
 from trainlab.book import house
 
+ROOT = Path(__file__).parents[1]
 MODULES = [
     info.name
     for info in pkgutil.walk_packages(trainlab.__path__, "trainlab.")
@@ -73,3 +78,27 @@ def test_no_import_leads_back_up(room, above):
     assert not imports[room] & {*above, "book", "book.site"}
     if not above:
         assert imports[room] == set()
+
+
+def test_wheel_holds_the_sources_that_are_there_and_nothing_older(tmp_path):
+    """A file that was deleted stays away, and no folder with what was built is left behind."""
+    copy = tmp_path / "course"
+    shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy / name)
+    (copy / "src" / "trainlab" / "gone.py").write_text("")
+    build_wheel(copy, tmp_path)
+    (copy / "src" / "trainlab" / "gone.py").unlink()
+    before = sorted(copy.rglob("*"))
+    wheel = build_wheel(copy, tmp_path)
+    assert sorted(copy.rglob("*")) == before
+    with zipfile.ZipFile(wheel) as packed:
+        held = {name for name in packed.namelist() if name.startswith("trainlab/")}
+    sources = (path for path in (copy / "src").rglob("*") if path.is_file())
+    assert held == {path.relative_to(copy / "src").as_posix() for path in sources}
+    assert {"trainlab/trainlab.mplstyle", "trainlab/record/full.json"} < held
+    assert wheel.stat().st_size < 4e6
+
+
+def build_wheel(project, folder):
+    return make_wheel_in(project / "pyproject.toml", folder).file

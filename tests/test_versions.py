@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import tomllib
 
 import pytest
 import yaml
@@ -181,13 +180,6 @@ def test_run_without_a_chapter_is_not_kept(root):
     ):
         write(root, "colab", claim("same", chapter="05_two"))
     assert (root / versions.FOLDER / "colab.json").read_text() == before
-
-
-def test_what_is_kept_is_not_installed():
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    patterns = settings["package-data"]["trainlab"]
-    installed = {path for each in patterns for path in (ROOT / "src" / "trainlab").glob(each)}
-    assert installed and not [path for path in installed if path.parent == ROOT / versions.FOLDER]
 
 
 def test_kept_ledgers_are_of_this_course():
