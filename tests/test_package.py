@@ -94,7 +94,7 @@ def test_wheel_holds_the_sources_that_are_there_and_nothing_older(tmp_path):
     assert sorted(copy.rglob("*")) == before
     with zipfile.ZipFile(wheel) as packed:
         held = {name for name in packed.namelist() if name.startswith("trainlab/")}
-    sources = (path for path in (copy / "src").rglob("*") if path.is_file())
+    sources = (path for path in (copy / "src" / "trainlab").rglob("*") if path.is_file())
     assert held == {path.relative_to(copy / "src").as_posix() for path in sources}
     assert {"trainlab/trainlab.mplstyle", "trainlab/record/full.json"} < held
     assert wheel.stat().st_size < 4e6

@@ -17,7 +17,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinxcontrib import katex
 
-__all__ = ["setup"]
+__all__ = ["setup", "start_server"]
 
 SECONDS = 120.0
 # An address of a Unix socket has 108 bytes on Linux and 104 on macOS, one of them for its end.
