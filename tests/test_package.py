@@ -97,7 +97,7 @@ def test_wheel_holds_the_sources_that_are_there_and_nothing_older(tmp_path):
     sources = (path for path in (copy / "src" / "trainlab").rglob("*") if path.is_file())
     assert held == {path.relative_to(copy / "src").as_posix() for path in sources}
     assert {"trainlab/trainlab.mplstyle", "trainlab/record/full.json"} < held
-    assert wheel.stat().st_size < 4e6
+    assert wheel.stat().st_size < 5e6  # nearly all of it images
 
 
 def build_wheel(project, folder):
