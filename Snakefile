@@ -8,16 +8,12 @@
 # Sources are `ancient`, which is to say that their time does not count; that of the files which one
 # step makes for the next does. Drawing the graph only reads.
 
-import atexit
-import os
 import shlex
 import sys
 from pathlib import Path
 
-from snakemake.logging import logger
 from trainlab import datasets, editions
 from trainlab.book import contents, processes, sources
-from trainlab.book.progress import Narrator
 from trainlab.record import series
 
 EDITION = editions.edition_named(config.get("edition", "quick"))
@@ -42,11 +38,8 @@ def made_from(chapter, record):
     return sources.of_chapter(Path(), chapter, PACKAGE, record=record)
 
 
-# Where disagreements are only marked, a chapter is executed that would have stopped.
-MARKED = [] if os.environ.get("TRAINLAB_DISAGREEMENTS", "stop") == "stop" else ["disagreements are marked"]
 EXECUTED = {
-    chapter: f"{MARKS}/{chapter}-{sources.digest(made_from(chapter, record=True), *MARKED)}"
-    for chapter in CHAPTERS
+    chapter: f"{MARKS}/{chapter}-{sources.digest(made_from(chapter, record=True))}" for chapter in CHAPTERS
 }
 LEDGER = f"{MARKS}/ledger-{sources.digest(TOOLS, *EXECUTED.values())}"
 # The site is replaced as a whole by its rule, so Snakemake must not own (and remove) the folder; it
@@ -54,15 +47,6 @@ LEDGER = f"{MARKS}/ledger-{sources.digest(TOOLS, *EXECUTED.values())}"
 SITE = f"{MARKS}/site-{sources.digest(SITE_SOURCES, LEDGER)}"
 if Path(f"{SITE}-again" if Path(f"{BUILD}/site/index.html").exists() else SITE).exists():
     SITE = f"{SITE}-again"
-
-
-# What a build says comes from here; `make book VERBOSE=1` shows Snakemake's own lines as well.
-if "chosen" in config and workflow.is_main_process and not workflow.dryrun:
-    NARRATOR = Narrator(
-        Path(BUILD), cores=min(workflow.cores or 1, len(CHAPTERS)), again=config["again"]
-    )
-    logger.addHandler(NARRATOR)
-    atexit.register(NARRATOR.conclude, (config["chosen"] or "").split())
 
 
 # Before the first job, and not when the graph is only drawn (`--dry-run`, `--dag`, `--summary`).
@@ -111,7 +95,6 @@ for chapter in CHAPTERS:
             report=f"{BUILD}/reports/{chapter}.json",
             mark=touch(EXECUTED[chapter]),
         params:
-            chapter=chapter,
             broken=f"{BUILD}/broken/{chapter}.ipynb",
             marks=f"{MARKS}/{chapter}-*",
         log:
@@ -123,7 +106,7 @@ for chapter in CHAPTERS:
             "rm -f {params.marks}; "
             "exec {sys.executable:q} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
             "--report {output.report} --broken {params.broken} --log {log} --edition {EDITION.name} "
-            "--timeout {CELL_LIMIT} --said {BUILD}/logs/{params.chapter}.said"
+            "--timeout {CELL_LIMIT}"
 
 
 rule ledger:
