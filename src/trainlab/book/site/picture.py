@@ -22,7 +22,8 @@ _COLOURS = {
 
 def draw(claims: dict, path: Path) -> None:
     """Write a PNG of 1200 × 630 pixels with the title and a dot for every finding's verdict."""
-    figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="#0f2630", layout="none")
+    figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="#0f2630")
+    figure.set_layout_engine("none")  # whatever style is in use
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 1200), ylim=(0, 630), aspect="equal")
     axes.axis("off")
