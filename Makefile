@@ -52,7 +52,7 @@ KNOWN = test -d "profiles/$(EXECUTOR)" || { echo "✗ EXECUTOR=$(EXECUTOR) is no
 FAILED = $(filter $(notdir $(wildcard chapters/*.ipynb)),$(notdir $(wildcard $(BUILD)/broken/*.ipynb)))
 book: $(READY) ## execute the chapters, check the claims, build the site (EDITION=quick|full)
 	@$(KNOWN); chosen="$(CHOSEN)" && \
-	  $(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
+	  exec $(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
 	  $(if $(ONLY),,$(foreach broken,$(FAILED),--prioritize $(BUILD)/executed/$(broken))) \
 	  -- $$(test -n "$$chosen" && printf 'execute_%s ' $$chosen || echo book)
 
@@ -77,7 +77,7 @@ bench: $(READY) ## measure against Keras and against the arithmetic; writes _bui
 # A chapter that was measured at this state is not measured again.
 record: $(READY) ## measure the record anew, after an experiment was changed (EDITION, ONLY)
 	@$(KNOWN); chosen="$(CHOSEN)" && commit=$$($(BIN)/python -m trainlab.book.record begin) && \
-	  $(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) \
+	  exec $(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) \
 	  --config edition=$(EDITION) commit=$$commit $(if $(ONLY),only="$$(echo $$chosen | tr ' ' ,)") $(if $(SERIES),series=$(SERIES)) -- record
 
 colab: $(READY) ## run every chapter alone, with the packages that Colab has
