@@ -11,6 +11,8 @@ DISAGREEMENTS ?= stop
 # Series of the record, such as main,avx2; all of the edition's if empty.
 SERIES ?=
 PORT ?=
+# 1: Snakemake's own lines beside what a build says itself.
+VERBOSE ?=
 # "local", or the name of a Snakemake executor plugin such as slurm (see profiles/).
 EXECUTOR ?= local
 
@@ -46,13 +48,15 @@ $(READY): always
 # The chapters that ONLY names, one or more of them, by number or name; nothing without ONLY.
 CHOSEN = $(if $(ONLY),$$($(BIN)/python -m trainlab.book.chosen $(ONLY)))
 
+SAME = $(if $(filter-out quick,$(EDITION)),EDITION=$(EDITION)) $(if $(ONLY),ONLY='$(ONLY)')
 KNOWN = test -d "profiles/$(EXECUTOR)" || { echo "✗ EXECUTOR=$(EXECUTOR) is not known; there are $(notdir $(wildcard profiles/*))." >&2; exit 1; }
 
 # A chapter that failed last time runs first, if it is still there.
 FAILED = $(filter $(notdir $(wildcard chapters/*.ipynb)),$(notdir $(wildcard $(BUILD)/broken/*.ipynb)))
 book: $(READY) ## execute the chapters, check the claims, build the site (EDITION=quick|full)
 	@$(KNOWN); chosen="$(CHOSEN)" && \
-	  exec $(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) --config edition=$(EDITION) \
+	  exec $(BIN)/snakemake --cores $(CORES) --profile profiles/$(EXECUTOR) \
+	  --config edition=$(EDITION) chosen="$$chosen" again="$(strip make book $(SAME))" $(if $(VERBOSE),verbose=1) \
 	  $(if $(ONLY),,$(foreach broken,$(FAILED),--prioritize $(BUILD)/executed/$(broken))) \
 	  -- $$(test -n "$$chosen" && printf 'execute_%s ' $$chosen || echo book)
 

@@ -8,13 +8,23 @@
 # Sources are `ancient`, which is to say that their time does not count; that of the files which one
 # step makes for the next does. Drawing the graph only reads.
 
+import atexit
+import os
 import shlex
 import sys
 from pathlib import Path
 
+from snakemake.logging import logger
 from trainlab import datasets, editions
 from trainlab.book import contents, processes, sources
+from trainlab.book.progress import Narrator
 from trainlab.record import series
+
+# What a build says comes from here; `make book VERBOSE=1` shows Snakemake's own lines as well.
+if "chosen" in config and workflow.is_main_process and not workflow.dryrun:
+    NARRATOR = Narrator(Path("_build") / config.get("edition", "quick"), workflow.cores, again=config["again"])
+    NARRATOR.follow(logger, alone="verbose" not in config)
+    atexit.register(NARRATOR.conclude, (config["chosen"] or "").split())
 
 EDITION = editions.edition_named(config.get("edition", "quick"))
 BUILD = f"_build/{EDITION.name}"
@@ -38,8 +48,11 @@ def made_from(chapter, record):
     return sources.of_chapter(Path(), chapter, PACKAGE, record=record)
 
 
+# Where disagreements are only marked, a chapter is executed that would have stopped.
+MARKED = [] if os.environ.get("TRAINLAB_DISAGREEMENTS", "stop") == "stop" else ["disagreements are marked"]
 EXECUTED = {
-    chapter: f"{MARKS}/{chapter}-{sources.digest(made_from(chapter, record=True))}" for chapter in CHAPTERS
+    chapter: f"{MARKS}/{chapter}-{sources.digest(made_from(chapter, record=True), *MARKED)}"
+    for chapter in CHAPTERS
 }
 LEDGER = f"{MARKS}/ledger-{sources.digest(TOOLS, *EXECUTED.values())}"
 # The site is replaced as a whole by its rule, so Snakemake must not own (and remove) the folder; it
@@ -95,6 +108,7 @@ for chapter in CHAPTERS:
             report=f"{BUILD}/reports/{chapter}.json",
             mark=touch(EXECUTED[chapter]),
         params:
+            chapter=chapter,
             broken=f"{BUILD}/broken/{chapter}.ipynb",
             marks=f"{MARKS}/{chapter}-*",
         log:
@@ -106,7 +120,7 @@ for chapter in CHAPTERS:
             "rm -f {params.marks}; "
             "exec {sys.executable:q} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
             "--report {output.report} --broken {params.broken} --log {log} --edition {EDITION.name} "
-            "--timeout {CELL_LIMIT}"
+            "--timeout {CELL_LIMIT} --said {BUILD}/logs/{params.chapter}.said"
 
 
 rule ledger:

@@ -162,7 +162,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pages = build(stage(Path.cwd(), edition_folder))
         shutil.copy(edition_folder / "claims.json", pages / "claims.json")
         swap_in(pages, edition_folder / "site")
-    print(f"✓ {edition_folder / 'site' / 'index.html'}")
 
 
 if __name__ == "__main__":

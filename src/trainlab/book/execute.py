@@ -27,6 +27,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from trainlab.book import failures, kernels, ledger, processes, style
+from trainlab.book.progress import Cells
 from trainlab.files import write_whole
 
 __all__ = ["ChapterError", "execute", "main"]
@@ -47,7 +48,7 @@ def execute(
     *,
     edition: str,
     timeout: int,
-    progress: TextIO = sys.stderr,
+    progress: Path | None = None,
 ) -> dict:
     """Execute a chapter and return its report.
 
@@ -57,7 +58,7 @@ def execute(
         broken: Where it goes instead when it fails.
         edition: Value of the notebook's parameter `edition`.
         timeout: Seconds that one cell may take.
-        progress: Where the progress bar goes.
+        progress: A file that says how many cells are done while the chapter runs; None for none.
 
     Returns:
         `{"chapter", "seconds", "peak_rss_mb", "cells", "claims"}`, claims as ids.
@@ -84,7 +85,8 @@ def execute(
             parameters={"edition": edition},
             kernel_manager_class=kernels.CourseKernel,
             execution_timeout=timeout,
-            progress_bar={"desc": chapter, "mininterval": 1, "leave": False, "file": progress},
+            progress_bar=progress is not None
+            and {"bar_format": Cells.FORMAT, "mininterval": 1, "file": Cells(progress)},
             cwd=str(target.parent),
         )
         seconds = time.perf_counter() - started
@@ -213,6 +215,10 @@ def _clean(notebook: nbformat.NotebookNode, edition: str) -> None:
             )
 
 
+def _counted(claims: Sequence[str]) -> str:
+    return f"{len(claims)} claim{'s' if len(claims) != 1 else ''}"
+
+
 def _peak_rss_of_children_mb() -> float:
     # The kernel is the one large child of this process. Linux counts in KiB, macOS in bytes.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -245,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--edition", required=True)
     parser.add_argument("--timeout", type=int, required=True)
+    parser.add_argument("--said", type=Path, help="where to say how it went, not on the terminal")
     options = parser.parse_args(arguments)
     processes.stop_on_signal()
     processes.end_with_parent()
@@ -253,10 +260,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     # What the kernel writes to stderr (TensorFlow's start-up log, a crash) goes into a file, so
-    # that the terminal keeps to the progress and to the message of a failure.
+    # that the terminal keeps to the message of a failure.
     said, terminal = _terminal(1), _terminal(2)
-    with failures.explained(ChapterError, ledger.LedgerError, file=terminal):
+    with failures.explained(OSError, file=terminal):
         options.log.parent.mkdir(parents=True, exist_ok=True)
+        if options.said is not None:
+            said = terminal = options.said.open("w", encoding="utf-8")
+    with failures.explained(ChapterError, ledger.LedgerError, file=terminal):
         os.dup2(os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         try:
             report = execute(
@@ -265,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 options.broken,
                 edition=options.edition,
                 timeout=options.timeout,
-                progress=terminal,
+                progress=options.log.with_suffix(".cells"),
             )
         except (ChapterError, ledger.LedgerError, OSError):
             raise
@@ -277,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ) from error
         write_whole(options.report, json.dumps(report, indent=1) + "\n")
     print(
-        f"✓ {report['chapter']}: {len(report['claims'])} claims, {report['seconds']:.0f} s, "
+        f"✓ {report['chapter']}: {_counted(report['claims'])}, {report['seconds']:.0f} s, "
         f"{report['peak_rss_mb']} MB",
         file=said,
     )
