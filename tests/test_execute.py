@@ -310,7 +310,7 @@ KOREAN = {"PYTHONIOENCODING": "euc_kr", "PYTHONUTF8": "0"}
 def test_terminal_that_cannot_show_a_sign_shows_the_others(command):
     finished = command(tiny.equation_cell(NAME), variables=KOREAN)
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.startswith(b"? 04_tiny: 1 claims")
+    assert finished.stdout.startswith(b"? 04_tiny: 1 claim,")
     assert all(path.exists() for path in command.files)
 
 

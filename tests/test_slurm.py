@@ -163,6 +163,7 @@ def test_book_on_slurm(tmp_path, plugin, slurm):
     finished = book.make("EXECUTOR=slurm")
     said = finished.stdout + finished.stderr
     assert finished.returncode == 0, said
-    assert "has been submitted with SLURM jobid" in said
+    lines = (book.build / "logs" / "snakemake.log").read_text()
+    assert "has been submitted with SLURM jobid" in lines
     kills.refuse_partial(book, book.claims(), book.site())
     assert [claim["id"] for claim in book.claims()] == ["04.same"]

@@ -25,7 +25,7 @@ from trainlab.book.site import picture
 from trainlab.cards.claim import as_html
 from trainlab.cards.sorts import has_seeds
 
-__all__ = ["AssembleError", "build", "main", "stage", "swap_in"]
+__all__ = ["AssembleError", "build", "faults_of", "main", "stage", "swap_in"]
 
 
 # Where index.md wants the map of the course, and what is on record.
@@ -135,10 +135,21 @@ def build(staged: Path) -> Path:
     pages = staged / "_build" / "html"
     if returncode != 0 or not (pages / "index.html").exists():
         raise AssembleError(
-            f"jupyter-book stopped with code {returncode}; every warning is an error:\n\n"
-            f"{log.read_text()}"
+            f"jupyter-book stopped with code {returncode}; every warning is an error. "
+            f"From {log}:\n\n{faults_of(log.read_text())}"
         )
     return pages
+
+
+def faults_of(log: str) -> str:
+    """Return the lines of a build's log that warn, and its end if it raised or if none warns."""
+    lines = re.sub(r"\x1b\[[\d;]*m", "", log).splitlines()
+    faults = [line for line in lines if "WARNING" in line or "ERROR" in line]
+    raised = next(
+        (n for n, line in enumerate(lines) if line.startswith("Exception occurred")), None
+    )
+    end = lines[raised:] if raised is not None else [] if faults else lines[-20:]
+    return "\n".join([*faults[:20], *(["…"] if faults[20:] else []), *end])
 
 
 def swap_in(pages: Path, site: Path) -> None:

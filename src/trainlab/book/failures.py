@@ -42,4 +42,4 @@ def _message(error: Exception) -> str:
     # An error of `copytree` lists every file; the first tells enough.
     text = "{0}: {2}".format(*error.args[0][0]) if isinstance(error, shutil.Error) else str(error)
     mending = [mend for number, mend in _MENDING.items() if os.strerror(number) in text]
-    return " ".join([text, *mending])
+    return " ".join([f"{text.removesuffix('.')}.", *mending]) if mending else text
