@@ -30,7 +30,16 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 export TRAINLAB_DISAGREEMENTS = $(DISAGREEMENTS)
 # What the surroundings say of Python, pip and drawing is not the course's.
 export PYTHONUTF8 = 1
+# Nor is what lies in the current folder under the name of a module.
+export PYTHONSAFEPATH = 1
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX MPLBACKEND JUPYTER_PATH
+
+# Where nobody may write at home, what the tools keep there goes beside what is built.
+ifneq ($(shell test -w "$$HOME" || echo no),)
+  export XDG_CACHE_HOME = $(CURDIR)/_build/home/cache
+  export JUPYTER_RUNTIME_DIR = $(CURDIR)/_build/home/jupyter
+  export MPLCONFIGDIR = $(CURDIR)/_build/home/matplotlib
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help book test bench record colab serve lock clean
@@ -75,7 +84,7 @@ nbval: $(READY)
 
 # On all cores, as `fit` and `model.fit` find them in a reader's own notebook.
 bench: $(READY) ## measure against Keras and against the arithmetic; writes _build/bench.json
-	env -u TF_NUM_INTRAOP_THREADS -u TF_NUM_INTEROP_THREADS -u OMP_NUM_THREADS \
+	env -u PYTHONSAFEPATH -u TF_NUM_INTRAOP_THREADS -u TF_NUM_INTEROP_THREADS -u OMP_NUM_THREADS \
 		$(BIN)/python -m benchmarks
 
 # A chapter that was measured at this state is not measured again.

@@ -14,6 +14,9 @@ import shlex
 import sys
 from pathlib import Path
 
+# Snakemake looks for modules beside this file first; the course's are installed.
+sys.path[:] = [each for each in sys.path if each != workflow.basedir]
+
 from snakemake.logging import logger
 from trainlab import datasets, editions
 from trainlab.book import contents, processes, sources
@@ -207,7 +210,7 @@ for measured in {**SERIES, "main": series.SERIES["main"]}.values():
                 mem_mb=3000,
             shell:
                 "rm -f {params.marks} {output.tunings}; echo {config[commit]} > {output.commit}; "
-                "exec env --unset=TRAINLAB_DISAGREEMENTS {params.environment} "
+                "exec env -u TRAINLAB_DISAGREEMENTS {params.environment} "
                 "{sys.executable:q} -m trainlab.book.execute {input.notebook} --target {output.notebook} "
                 "--report {output.report} --broken {params.broken} --log {log} --edition {EDITION.name} "
                 "--timeout {params.limit}"

@@ -218,3 +218,26 @@ def test_hostile_statement_is_text_on_every_page(book):
     for name in ("ledger", "misconceptions"):
         link = "../chapters/04_one.html#claim-04-same"
         assert Page(pages / f"{name}.html").links[link] == HOSTILE
+
+
+def test_modules_that_lie_in_the_folder_are_not_executed(book):
+    names = ["json", "yaml", "nbformat", "papermill", "psutil", "rich", "sphinx", "trainlab"]
+    for name in names:
+        (book.folder / f"{name}.py").write_text("open('executed_' + __name__, 'w').close()\n")
+    book.change("chapters/04_one.ipynb")
+    book.change("index.md")
+    returncode, said = finish(book)
+    for name in names:
+        (book.folder / f"{name}.py").unlink()
+    assert returncode == 0, said
+    assert not list(book.folder.rglob("executed_*"))
+
+
+def test_home_that_cannot_be_written_is_not_needed(book):
+    book.change("chapters/04_one.ipynb")
+    book.change("index.md")
+    finished = subprocess.run(
+        [*tiny.MAKE, "book"], cwd=book.folder, env=book.environment | {"HOME": "/proc/none"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stdout + finished.stderr
