@@ -35,6 +35,7 @@ MISTAKES = {
             "mean for each pixel",
         ),
         ("lambda a, b: (a, b)", "numbers are not"),
+        ("lambda a, b: ((a - a.mean()) / a.std(), b)", "training part is right"),
         ("lambda a, b: (a.reshape(6, -1), b)", "should have shape"),
         ("lambda a, b: a / 255", "Return two arrays"),
     ],
@@ -58,6 +59,39 @@ MISTAKES = {
         ("(prediction, 6)", "measured the best epoch"),
         ("(prediction, len(losses))", "not asked to stop"),
         ("9", "the pair"),
+    ],
+    "01.build-and-choose": [
+        ("0.9", "should be a Keras model"),
+        ("keras.Sequential([keras.layers.Dense(10)])", "no weights yet"),
+        ("keras.Sequential([keras.Input((784,)), keras.layers.Dense(1)])", "the 10 classes"),
+        ("keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)])", "not probabilities"),
+        (
+            "keras.Sequential([keras.Input((784,)), "
+            "keras.layers.Dense(10, 'softmax', kernel_initializer='zeros')])",
+            "what guessing reaches",
+        ),
+        # Its logits, multiplied: as right as before, and certain.
+        (
+            "keras.Sequential([model, keras.layers.Lambda(lambda p: keras.ops.softmax("
+            "8 * keras.ops.log(p + 1e-9)))])",
+            "trained past the best epoch",
+        ),
+        # Its images without their lower halves.
+        (
+            "keras.Sequential([keras.layers.Lambda(lambda x: x * (np.arange(784) < 250), "
+            "input_shape=(784,)), model])",
+            "not learned enough yet",
+        ),
+    ],
+    "01.mend-the-run": [
+        ("x_train", "training part is not at fault"),
+        ("y_valid", "labels are not at fault"),
+        ("x_valid", "as the colleague had it"),
+        ("(x_valid - x_valid.mean()) / x_valid.std()", "by its own numbers"),
+        ("datasets.fashion_mnist('subset').scaled().x_valid", "standardize it"),
+        ("x_valid / 255", "before the mean"),
+        ("2 * x_valid", "Which step was left out"),
+        ("x_valid[:10]", "should have shape"),
     ],
     "02.tanh-step": [
         ("lambda delta, W, a: (delta @ W.T) * a * (1 - a)", "slope of the sigmoid"),
@@ -575,6 +609,29 @@ def test_mistake_is_told_from_the_others(chapter):
             assert word in feedback.message, (answer, feedback)
             messages.append(re.sub(r"-?[\d.]+(e-?\d+)?", "", feedback.message))
         assert len(set(messages)) == len(messages)
+
+
+# Other answers than the chapter's solution that are as right.
+ALSO_RIGHT = {
+    "01.build-and-choose": [
+        "keras.Sequential([model, keras.layers.Lambda(lambda p: keras.ops.softmax("
+        "1.1 * keras.ops.log(p + 1e-9)))])",
+        "keras.Model(model.inputs, model.outputs)",
+    ],
+    "01.mend-the-run": [
+        "(datasets.fashion_mnist('subset').scaled().x_valid"
+        " - datasets.fashion_mnist('subset').scaled().x_train.mean())"
+        " / datasets.fashion_mnist('subset').scaled().x_train.std()",
+        "mended.astype('float64').tolist()",
+    ],
+}
+
+
+def test_other_right_answers_are_solved(chapter):
+    for name, (_, _, namespace) in chapter[1].items():
+        for answer in ALSO_RIGHT.get(name, []):
+            feedback = exercises.check(name, eval(answer, dict(namespace)))
+            assert feedback.verdict == "solved", (answer, feedback)
 
 
 def test_half_an_answer_is_unsolved(chapter):

@@ -27,6 +27,7 @@ __all__ = [
     "exercise",
     "is_close",
     "number",
+    "outputs_of",
     "prediction_and_measurement",
 ]
 
@@ -173,6 +174,37 @@ def prediction_and_measurement(answer: Any) -> tuple[float, float]:
     if _is_unfinished(measured):
         raise Unfinished(f"Your prediction {prediction:.3g} is noted. Now measure it.")
     return prediction, number(measured, "The measurement")
+
+
+def outputs_of(model: Any, x: np.ndarray, classes: int = 10) -> np.ndarray:
+    """Return what the learner's Keras model gives for rows of numbers, or raise a `Hint`.
+
+    Args:
+        model: The answer.
+        x: Rows of shape (images, inputs).
+        classes: How many outputs an image has.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise Hint("The answer should be a Keras model that has been trained.")
+    inputs = x.shape[1]
+    if not model.built:
+        raise Hint(f"The model has no weights yet: begin it with keras.Input(({inputs},)).")
+    try:
+        outputs = np.asarray(model(keras.ops.convert_to_tensor(x), training=False))
+    except Exception as error:
+        raise Hint(
+            f"The model does not take the images, rows of {inputs} numbers: {type(error).__name__}."
+        ) from error
+    if outputs.shape != (len(x), classes):
+        raise Hint(
+            f"The outputs for {len(x)} images have the shape {outputs.shape}; expected one number "
+            f"for each of the {classes} classes."
+        )
+    if not np.isfinite(outputs).all():
+        raise Hint("The outputs are not finite: the training diverged. Use a smaller rate.")
+    return outputs
 
 
 def is_close(value: Any, reference: Any, rtol: float = 1e-6) -> bool:
