@@ -17,6 +17,48 @@ from trainlab.exercises import checking
 
 CHAPTERS = sorted(Path(__file__).parents[1].glob("chapters/[0-9]*.ipynb"))
 
+# Other right answers than the solution, in the same names.
+RIGHT = {
+    "06.on-top-of": [
+        "lambda base, n: [setattr(base, 'trainable', False), "
+        "m := keras.Sequential([base, keras.layers.Dense(n)]), m.compile('adam', "
+        "keras.losses.SparseCategoricalCrossentropy(from_logits=True))][1]",
+    ],
+    "06.reuse-it": [
+        "keras.Sequential([keras.Input((784,)), classifier])",
+        "keras.Model(classifier.inputs, classifier.outputs)",
+    ],
+    "06.mend-the-fine-tuning": [
+        "keras.Model(mended.inputs, mended.outputs)",
+    ],
+    "01.build-and-choose": [
+        "keras.Sequential([model, keras.layers.Lambda(lambda p: keras.ops.softmax("
+        "1.1 * keras.ops.log(p + 1e-9)))])",
+        "keras.Model(model.inputs, model.outputs)",
+    ],
+    "01.mend-the-run": [
+        "(datasets.fashion_mnist('subset').scaled().x_valid"
+        " - datasets.fashion_mnist('subset').scaled().x_train.mean())"
+        " / datasets.fashion_mnist('subset').scaled().x_train.std()",
+        "mended.astype('float64').tolist()",
+    ],
+    "03.fix-fifty-layers": [
+        "keras.initializers.VarianceScaling(1.6, 'fan_avg', 'uniform')",
+        "keras.initializers.Orthogonal(np.sqrt(1.6))",
+        "keras.initializers.RandomNormal(0, np.sqrt(1.6 / 250))",
+    ],
+    "03.train-thirty-layers": [
+        "trained('he_uniform', keras.optimizers.SGD(0.003))",
+        "trained('he_normal', 'adam')",
+        "trained(keras.initializers.VarianceScaling(2, 'fan_out'), 'adam')",
+    ],
+    "03.what-is-wrong": [
+        "('hidden_8', 'identical units')",
+        "(8, 'identical units')",
+        "['8', 'identical units']",
+    ],
+}
+
 # What a learner may well answer, and words of the hint that it must get. An answer is an
 # expression over the names of the chapter's imports, its starter and its solution.
 MISTAKES = {
@@ -149,18 +191,36 @@ MISTAKES = {
         ("keras.initializers.VarianceScaling(0.625)", "divide"),
         ("'zeros'", "No signal is left"),
         ("'best'", "knows no such initializer"),
+        ("keras.initializers.VarianceScaling(1.5)", "slope of 1 on one side"),
+        ("keras.initializers.VarianceScaling(1 / 0.625**2)", "not squared"),
+        ("keras.initializers.Constant(np.sqrt(1.6 / 250))", "shape of the kernel"),
     ],
     "03.predict-the-spread": [
         ("(1, measured)", "straight line"),
         ("(2**-50, measured)", "mean square"),
         ("(0.7, measured)", "power of fifty"),
-        ("(prediction, measured**2)", "compared variances"),
+        ("(prediction, measured**2)", "compared mean squares"),
+        ("(prediction, a.std(axis=0).mean() / start.std(axis=0).mean())", "across images"),
         ("(prediction, 1 / measured)", "upside down"),
         (
             "(prediction, np.linalg.multi_dot([start, *glorot_kernels]).std() / start.std())",
             "ReLU is missing",
         ),
         ("(0, measured)", "positive share"),
+    ],
+    "03.train-thirty-layers": [
+        ("trained('glorot_uniform', keras.optimizers.SGD(0.003))", "near guessing"),
+        ("trained('he_normal', 'adam', depth=10)", "the task is 30"),
+        ("trained('he_normal', 'adam', activation='tanh', epochs=0)", "relu"),
+        ("keras.Sequential([keras.Input((784,)), keras.layers.Dropout(0.1)])", "holds Dropout"),
+        ("trained", "trained Keras model"),
+    ],
+    "03.what-is-wrong": [
+        ("('hidden_8', 'too small')", "not all that a kernel needs"),
+        ("('hidden_1', 'identical units')", "Compare the columns"),
+        ("('hidden_12', 'dead units')", "They are its result"),
+        ("('hidden_8', 'bad luck')", "should be one of"),
+        ("8", "the pair"),
     ],
     "04.silu-slope": [
         ("lambda z: 1 / (1 + np.exp(-z))", "first part of the product rule"),
@@ -651,37 +711,9 @@ def test_mistake_is_told_from_the_others(chapter):
         assert len(set(messages)) == len(messages)
 
 
-# Other answers than the chapter's solution that are as right.
-ALSO_RIGHT = {
-    "06.on-top-of": [
-        "lambda base, n: [setattr(base, 'trainable', False), "
-        "m := keras.Sequential([base, keras.layers.Dense(n)]), m.compile('adam', "
-        "keras.losses.SparseCategoricalCrossentropy(from_logits=True))][1]",
-    ],
-    "06.reuse-it": [
-        "keras.Sequential([keras.Input((784,)), classifier])",
-        "keras.Model(classifier.inputs, classifier.outputs)",
-    ],
-    "06.mend-the-fine-tuning": [
-        "keras.Model(mended.inputs, mended.outputs)",
-    ],
-    "01.build-and-choose": [
-        "keras.Sequential([model, keras.layers.Lambda(lambda p: keras.ops.softmax("
-        "1.1 * keras.ops.log(p + 1e-9)))])",
-        "keras.Model(model.inputs, model.outputs)",
-    ],
-    "01.mend-the-run": [
-        "(datasets.fashion_mnist('subset').scaled().x_valid"
-        " - datasets.fashion_mnist('subset').scaled().x_train.mean())"
-        " / datasets.fashion_mnist('subset').scaled().x_train.std()",
-        "mended.astype('float64').tolist()",
-    ],
-}
-
-
-def test_other_right_answers_are_solved(chapter):
+def test_other_right_answers_are_right(chapter):
     for name, (_, _, namespace) in chapter[1].items():
-        for answer in ALSO_RIGHT.get(name, []):
+        for answer in RIGHT.get(name, []):
             feedback = exercises.check(name, eval(answer, dict(namespace)))
             assert feedback.verdict == "solved", (answer, feedback)
 
