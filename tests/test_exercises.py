@@ -158,6 +158,26 @@ MISTAKES = {
         ("(prediction, 2000 * measured)", "counted the units"),
         ("(prediction, (pushed <= 0).all(axis=1).mean())", "Look along the images"),
     ],
+    "04.train-twenty-layers": [
+        ("models.dense_stack(3)", "not 20"),
+        ("models.dense_stack(20, skip=True)", "without Add"),
+        ("models.dense_stack(20, activation='linear')", "in disguise"),
+        ("models.dense_stack(20, activation='sigmoid', seed=0)", "the same for every image"),
+        (
+            "models.dense_stack(20, activation='selu', kernel_initializer='lecun_normal', seed=0)",
+            "learning rate",
+        ),
+        ("keras.Sequential([keras.Input((784,)), keras.layers.BatchNormalization()])", "without B"),
+        ("'selu'", "trained Keras model"),
+    ],
+    "04.what-is-wrong": [
+        ("{**faults, 'A': 'dead units'}", "Compare the gradients"),
+        ("{**faults, 'B': 'saturated units'}", "bounded on any side"),
+        ("{**faults, 'C': 'vanishing gradients'}", "the same number for every image"),
+        ("{**faults, 'D': 'no activation'}", "histogram"),
+        ("{**faults, 'D': 'bad luck'}", "choose one of"),
+        ("list(faults.values())", "dictionary"),
+    ],
     "05.fold-forward": [
         ("lambda W, b, g, t, m, v, e: (W, b)", "kernel is unchanged"),
         (
@@ -509,6 +529,18 @@ MISTAKES = {
     ],
 }
 
+# Where more than one answer is right.
+ALSO_RIGHT = {
+    "04.train-twenty-layers": [
+        "trained_net('tanh', 'glorot_uniform', keras.optimizers.SGD(0.03))",
+        "trained_net('elu', 'he_normal', keras.optimizers.Adam(0.001))",
+    ],
+    "04.what-is-wrong": [
+        "dict(reversed(faults.items()))",
+        "{name: fault.capitalize() for name, fault in faults.items()}",
+    ],
+}
+
 
 def cells_of(path):
     """Return the chapter's imports and the source of each starter with that of its solution."""
@@ -575,6 +607,13 @@ def test_mistake_is_told_from_the_others(chapter):
             assert word in feedback.message, (answer, feedback)
             messages.append(re.sub(r"-?[\d.]+(e-?\d+)?", "", feedback.message))
         assert len(set(messages)) == len(messages)
+
+
+def test_another_right_answer_is_right_as_well(chapter):
+    for name, (_, _, namespace) in chapter[1].items():
+        for answer in ALSO_RIGHT.get(name, ()):
+            feedback = exercises.check(name, eval(answer, dict(namespace)))
+            assert feedback.verdict == "solved", (answer, feedback)
 
 
 def test_half_an_answer_is_unsolved(chapter):
