@@ -146,3 +146,33 @@ def test_accuracy_is_the_share_in_percent():
     net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, use_bias=False)])
     net.set_weights([np.eye(3)])
     assert diagnostics.accuracy(net, np.eye(3), [0, 1, 0]) == pytest.approx(200 / 3)
+
+
+def test_dead_share_is_the_mean_over_hidden_layers_and_nan_where_training_diverged(batch):
+    nets = [models.dense_stack(3, units=6, n_inputs=4, seed=seed) for seed in (0, 1)]
+    alive, diverged = nets
+    alive.get_layer("hidden_2").bias.assign(np.full(6, -1e3))
+    diverged.get_layer("hidden_1").bias.assign(np.full(6, np.nan))
+    shares = diagnostics.dead_share(nets, batch[0])
+    assert shares[0] == np.mean(diagnostics.dead_units(alive, batch[0])) >= 1 / 3
+    assert np.isnan(shares[1])
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_silence_leaves_no_unit_of_the_layer_above_zero_and_no_other_layer_changed(
+    activation, batch
+):
+    net = models.dense_stack(3, units=6, n_inputs=4, activation=activation, seed=0)
+    before = net.get_weights()
+    diagnostics.silence(net, "hidden_2", batch[0], margin=0.5)
+    assert diagnostics.hidden_outputs(net, batch[0])[1].max() <= 0
+    changed = [np.any(a != b) for a, b in zip(before, net.get_weights(), strict=True)]
+    assert changed == [False, False, False, True, False, False, False, False]
+
+
+def test_silence_lowers_each_unit_by_what_it_needs_and_the_margin(batch):
+    net = models.dense_stack(2, units=3, n_inputs=4, seed=0)
+    highest = diagnostics.hidden_outputs(net, batch[0])[0].max(axis=0)
+    diagnostics.silence(net, "hidden_1", batch[0], margin=0.5)
+    bias = net.get_layer("hidden_1").bias.numpy()
+    np.testing.assert_allclose(bias, -highest - 0.5, rtol=1e-6)

@@ -19,6 +19,14 @@ CHAPTERS = sorted(Path(__file__).parents[1].glob("chapters/[0-9]*.ipynb"))
 
 # Other right answers than the solution, in the same names.
 RIGHT = {
+    "04.train-twenty-layers": [
+        "trained_net('tanh', 'glorot_uniform', keras.optimizers.SGD(0.03))",
+        "trained_net('elu', 'he_normal', keras.optimizers.Adam(0.001))",
+    ],
+    "04.what-is-wrong": [
+        "dict(reversed(faults.items()))",
+        "{name: fault.capitalize() for name, fault in faults.items()}",
+    ],
     "06.on-top-of": [
         "lambda base, n: [setattr(base, 'trainable', False), "
         "m := keras.Sequential([base, keras.layers.Dense(n)]), m.compile('adam', "
@@ -251,6 +259,26 @@ MISTAKES = {
         ("(prediction, 1 - measured)", "units that live"),
         ("(prediction, 2000 * measured)", "counted the units"),
         ("(prediction, (pushed <= 0).all(axis=1).mean())", "Look along the images"),
+    ],
+    "04.train-twenty-layers": [
+        ("models.dense_stack(3)", "not 20"),
+        ("models.dense_stack(20, skip=True)", "without Add"),
+        ("models.dense_stack(20, activation='linear')", "in disguise"),
+        ("models.dense_stack(20, activation='sigmoid', seed=0)", "the same for every image"),
+        (
+            "models.dense_stack(20, activation='selu', kernel_initializer='lecun_normal', seed=0)",
+            "learning rate",
+        ),
+        ("keras.Sequential([keras.Input((784,)), keras.layers.BatchNormalization()])", "without B"),
+        ("'selu'", "trained Keras model"),
+    ],
+    "04.what-is-wrong": [
+        ("{**faults, 'A': 'dead units'}", "Compare the gradients"),
+        ("{**faults, 'B': 'saturated units'}", "bounded on any side"),
+        ("{**faults, 'C': 'vanishing gradients'}", "the same number for every image"),
+        ("{**faults, 'D': 'no activation'}", "histogram"),
+        ("{**faults, 'D': 'bad luck'}", "choose one of"),
+        ("list(faults.values())", "dictionary"),
     ],
     "05.fold-forward": [
         ("lambda W, b, g, t, m, v, e: (W, b)", "kernel is unchanged"),

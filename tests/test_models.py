@@ -1,5 +1,7 @@
 """The builders that chapters share."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -152,3 +154,11 @@ def test_pair_nets_share_one_program():
     from trainlab.training import templates
 
     assert templates._configuration(first) == templates._configuration(second)
+
+
+def test_stack_with_makes_a_new_optimizer_of_its_rate_each_time():
+    build = functools.partial(models.stack_with, keras.optimizers.SGD, depth=2, n_inputs=4)
+    first, second = build(0.5), build(0.25)
+    assert [float(net.optimizer.learning_rate) for net in (first, second)] == [0.5, 0.25]
+    assert [layer.units for layer in first.layers[1:]] == [50, 50, 10]
+    assert first.loss == "sparse_categorical_crossentropy"

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from trainlab import stopwatch
+from trainlab import models, stopwatch
 
 
 @pytest.fixture
@@ -98,3 +99,20 @@ def test_short_functions_are_called_more_often(clock):
 def test_bad_argument_raises(options, message):
     with pytest.raises(ValueError, match=message):
         stopwatch.time_ratios({"a": int}, **options)
+
+
+def test_programs_of_an_activation_give_its_value_and_its_slope():
+    z = tf.constant([-1.0, 0.5, 2.0])
+    np.testing.assert_allclose(stopwatch.forward_pass(tf.square, z)(), z**2)
+    value, slope = stopwatch.both_passes(tf.square, z)()
+    np.testing.assert_allclose(value, z**2)
+    np.testing.assert_allclose(slope, 2 * z)
+
+
+def test_gradient_step_is_the_gradient_of_the_mean_loss():
+    model = models.dense_stack(1, units=3, n_inputs=4, seed=0)
+    x, y = np.ones((5, 4), "float32"), np.array([0, 1, 2, 3, 4])
+    gradients = stopwatch.gradient_step(model, x, y)()
+    error = model(x).numpy() - np.eye(10)[y]
+    assert [g.shape for g in gradients] == [w.shape for w in model.trainable_variables]
+    np.testing.assert_allclose(gradients[-1], error.mean(axis=0), atol=1e-6)

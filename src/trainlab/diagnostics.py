@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,6 +11,7 @@ from numpy.typing import ArrayLike
 
 __all__ = [
     "accuracy",
+    "dead_share",
     "dead_units",
     "gradient_decades",
     "gradient_norms",
@@ -16,6 +19,7 @@ __all__ = [
     "hidden_outputs",
     "output_spread",
     "saturation",
+    "silence",
 ]
 
 
@@ -108,6 +112,40 @@ def dead_units(model: keras.Model, x: ArrayLike) -> np.ndarray:
             "and its dead units cannot be counted. Use a smaller learning rate, or clip gradients."
         )
     return np.array([np.mean((outputs <= 0).all(axis=0)) for outputs in by_layer])
+
+
+def dead_share(models: Sequence[keras.Model], x: ArrayLike) -> np.ndarray:
+    """Return the share of dead units in all hidden layers of each model.
+
+    Args:
+        models: Models as for `dead_units`, for instance one a seed.
+        x: Inputs of shape (batch, features).
+
+    Returns:
+        An array of shape (models,) with values in [0, 1], NaN for a model whose outputs are not
+        finite.
+    """
+    shares = []
+    for model in models:
+        finite = all(np.isfinite(outputs).all() for outputs in hidden_outputs(model, x))
+        shares.append(np.mean(dead_units(model, x)) if finite else np.nan)
+    return np.array(shares)
+
+
+def silence(model: keras.Model, layer: str, x: ArrayLike, margin: float = 0.1) -> None:
+    """Lower the biases of a hidden layer until none of its units is above zero for any input.
+
+    Args:
+        model: A model whose hidden activation keeps the sign of what is above zero by at most
+            scaling it, as ReLU and Leaky ReLU do.
+        layer: The layer's name, as "hidden_3".
+        x: Inputs of shape (batch, features).
+        margin: How far below zero the highest pre-activation of each unit ends, at least.
+    """
+    names = [each.name for each in hidden_layers(model)]
+    highest = hidden_outputs(model, x)[names.index(layer)].max(axis=0)
+    bias = model.get_layer(layer).bias
+    bias.assign(bias - np.maximum(highest, 0) - margin)
 
 
 def gradient_norms(

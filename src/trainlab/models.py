@@ -7,7 +7,14 @@ from typing import Any
 
 import keras
 
-__all__ = ["StackedDense", "compiled_stack", "compiled_tower", "dense_stack", "pair_net"]
+__all__ = [
+    "StackedDense",
+    "compiled_stack",
+    "compiled_tower",
+    "dense_stack",
+    "pair_net",
+    "stack_with",
+]
 
 
 def dense_stack(
@@ -86,6 +93,31 @@ def compiled_stack(depth: int, optimizer: str | keras.Optimizer, **options: Any)
     model = dense_stack(depth, **options)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
+
+
+def stack_with(
+    optimizer: Callable[[float], keras.Optimizer],
+    rate: float,
+    *,
+    depth: int,
+    units: int = 50,
+    **options: Any,
+) -> keras.Model:
+    """Build a `compiled_stack` with a new optimizer of one kind at a learning rate.
+
+    With `functools.partial` it is what `trainlab.training.sweep` and `tuned_sweep` build.
+
+    Args:
+        optimizer: Returns a new optimizer for a learning rate, as `keras.optimizers.SGD` does.
+        rate: The learning rate.
+        depth: Number of hidden layers.
+        units: Width of each hidden layer.
+        **options: What else `dense_stack` takes.
+
+    Returns:
+        A compiled model, as `compiled_stack`.
+    """
+    return compiled_stack(depth, optimizer(rate), units=units, **options)
 
 
 @keras.saving.register_keras_serializable("trainlab")

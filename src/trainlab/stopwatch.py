@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["time_ratios"]
+__all__ = ["both_passes", "forward_pass", "gradient_step", "time_ratios"]
 
 
 def time_ratios(
@@ -63,3 +66,40 @@ def _time(function: Callable[[], object], calls: int) -> float:
     for _ in range(calls):
         function()
     return (clock() - start) / calls
+
+
+def forward_pass(f: Callable, z: Any) -> Callable[[], Any]:
+    """Return a compiled program that applies `f` to `z`."""
+    return functools.partial(tf.function(f, autograph=False), z)
+
+
+def both_passes(f: Callable, z: Any) -> Callable[[], Any]:
+    """Return a compiled program that applies `f` to `z` and differentiates its sum by `z`."""
+
+    def passes(z: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            outputs = f(z)
+        return outputs, tape.gradient(outputs, z)
+
+    return functools.partial(tf.function(passes, autograph=False), tf.convert_to_tensor(z))
+
+
+def gradient_step(model: keras.Model, x: Any, y: Any) -> Callable[[], Any]:
+    """Return a compiled program of the gradient of a classifier's loss by all its weights.
+
+    Args:
+        model: From images to probabilities.
+        x: Images.
+        y: Their integer labels.
+    """
+    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    weights = [weight.value for weight in model.trainable_variables]
+
+    def step() -> Any:
+        with tf.GradientTape() as tape:
+            value = loss(y, model(x))
+        return tape.gradient(value, weights)
+
+    return tf.function(step, autograph=False)

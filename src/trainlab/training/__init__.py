@@ -3,7 +3,7 @@
 from trainlab.training.fitting import fit
 from trainlab.training.sweeping import Sweep, SweepFailed, sweep
 from trainlab.training.templates import Template
-from trainlab.training.tuning import TUNING_SEEDS, Tuned, tuned_sweep
+from trainlab.training.tuning import TUNING_SEEDS, Tuned, tuned_sweep, validation_loss
 
 __all__ = [
     "TUNING_SEEDS",
@@ -14,4 +14,5 @@ __all__ = [
     "fit",
     "sweep",
     "tuned_sweep",
+    "validation_loss",
 ]
