@@ -406,7 +406,7 @@ MISTAKES = {
         (
             "keras.Sequential([keras.Input((784,)), keras.layers.Lambda(lambda x: "
             "x * (np.arange(784) < 330)), classifier])",
-            "choose the rate",
+            "Reuse the weights",
         ),
     ],
     "06.mend-the-fine-tuning": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import keras
 import numpy as np
@@ -266,7 +267,8 @@ def broken_net() -> keras.Model:
 def what_is_wrong(answer: object) -> str:
     """Check which layer of `broken_net` is at fault, and with what: (layer, fault)."""
     try:
-        layer, fault = answer  # ty: ignore[not-iterable]
+        pair: Any = answer
+        layer, fault = pair
     except (TypeError, ValueError):
         raise Hint("The answer should be the pair (layer, fault).") from None
     if layer is ... or fault is ...:
