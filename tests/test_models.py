@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from trainlab import models
+from trainlab import diagnostics, models
 
 
 def test_depth_counts_hidden_layers():
@@ -162,3 +162,17 @@ def test_stack_with_makes_a_new_optimizer_of_its_rate_each_time():
     assert [float(net.optimizer.learning_rate) for net in (first, second)] == [0.5, 0.25]
     assert [layer.units for layer in first.layers[1:]] == [50, 50, 10]
     assert first.loss == "sparse_categorical_crossentropy"
+
+
+def test_shifted_tanh_stacks_begin_as_one_function_and_hidden_outputs_differ_by_the_shift():
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    nets = [models.shifted_tanh_stack(shift, 0.1, depth=3, n_inputs=4, seed=0) for shift in (0, 1)]
+    plain, shifted = (np.array(net(x)) for net in nets)
+    np.testing.assert_allclose(shifted, plain, atol=1e-6)
+    plain, shifted = (diagnostics.hidden_outputs(net, x)[-1] for net in nets)
+    np.testing.assert_allclose(shifted, plain + 1, atol=1e-5)
+    trained = []
+    for net in nets:
+        net.fit(x, np.arange(5), epochs=3, verbose=0, shuffle=False)
+        trained.append(np.array(net(x)))
+    assert np.abs(trained[0] - trained[1]).max() > 1e-4

@@ -13,6 +13,7 @@ __all__ = [
     "compiled_tower",
     "dense_stack",
     "pair_net",
+    "shifted_tanh_stack",
     "stack_with",
 ]
 
@@ -118,6 +119,37 @@ def stack_with(
         A compiled model, as `compiled_stack`.
     """
     return compiled_stack(depth, optimizer(rate), units=units, **options)
+
+
+def shifted_tanh_stack(shift: float, rate: float, *, depth: int = 5, **options: Any) -> keras.Model:
+    """Build a net of tanh(z) + shift that starts as the same function for every shift.
+
+    The biases of all layers that see a shifted input start at what takes the shift back:
+
+        (a + shift) W + b = a W,   b = -shift · (sum of W over its inputs)
+
+    so that, with one seed, two nets of different shifts give the same outputs until they are
+    trained.
+
+    Args:
+        shift: What is added to each hidden layer's outputs.
+        rate: The learning rate of SGD.
+        depth: Number of hidden layers.
+        **options: What else `stack_with` takes.
+
+    Returns:
+        A compiled model, as `compiled_stack`.
+    """
+
+    def shifted_tanh(z: Any) -> Any:
+        return keras.ops.tanh(z) + shift
+
+    options["activation"] = shifted_tanh
+    net = stack_with(keras.optimizers.SGD, rate, depth=depth, **options)
+    dense = [layer for layer in net.layers if isinstance(layer, keras.layers.Dense)]
+    for layer in dense[1:]:
+        layer.bias.assign(-shift * keras.ops.sum(layer.kernel, axis=0))
+    return net
 
 
 @keras.saving.register_keras_serializable("trainlab")
