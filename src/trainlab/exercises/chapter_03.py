@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import keras
 import numpy as np
@@ -263,10 +264,10 @@ def broken_net() -> keras.Model:
 
 
 @exercise("03.what-is-wrong")
-def what_is_wrong(answer: object) -> str:
+def what_is_wrong(answer: Any) -> str:
     """Check which layer of `broken_net` is at fault, and with what: (layer, fault)."""
     try:
-        layer, fault = answer  # ty: ignore[not-iterable]
+        layer, fault = answer
     except (TypeError, ValueError):
         raise Hint("The answer should be the pair (layer, fault).") from None
     if layer is ... or fault is ...:
