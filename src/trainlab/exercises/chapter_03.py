@@ -267,12 +267,7 @@ def broken_net() -> keras.Model:
 def what_is_wrong(answer: Any) -> str:
     """Check which layer of `broken_net` is at fault, and with what: (layer, fault)."""
     try:
-<<<<<<< HEAD
-        pair: Any = answer
-        layer, fault = pair
-=======
         layer, fault = answer
->>>>>>> 418f28bf4b50b7e6f6f14a29cf388ea3ad41f48e
     except (TypeError, ValueError):
         raise Hint("The answer should be the pair (layer, fault).") from None
     if layer is ... or fault is ...:
