@@ -222,7 +222,7 @@ def four_runs() -> dict[str, Run]:
         "C": _net(4, "relu", "he_normal"),
         "D": _net(4, "tanh", keras.initializers.RandomNormal(0, 1)),
     }
-    diagnostics.silence(nets["C"], "hidden_3", images.x_train)
+    diagnostics.silence(nets["C"], "hidden_3", images.x_train, margin=10)
     return {name: Run(net, _trained(net, images)) for name, net in nets.items()}
 
 
