@@ -27,18 +27,6 @@ RIGHT = {
         "dict(reversed(faults.items()))",
         "{name: fault.capitalize() for name, fault in faults.items()}",
     ],
-    "06.on-top-of": [
-        "lambda base, n: [setattr(base, 'trainable', False), "
-        "m := keras.Sequential([base, keras.layers.Dense(n)]), m.compile('adam', "
-        "keras.losses.SparseCategoricalCrossentropy(from_logits=True))][1]",
-    ],
-    "06.reuse-it": [
-        "keras.Sequential([keras.Input((784,)), classifier])",
-        "keras.Model(classifier.inputs, classifier.outputs)",
-    ],
-    "06.mend-the-fine-tuning": [
-        "keras.Model(mended.inputs, mended.outputs)",
-    ],
     "01.build-and-choose": [
         "keras.Sequential([model, keras.layers.Lambda(lambda p: keras.ops.softmax("
         "1.1 * keras.ops.log(p + 1e-9)))])",
@@ -349,18 +337,6 @@ MISTAKES = {
             "kernels moved",
         ),
         (
-            "lambda base, n: [m := keras.Sequential([keras.Input((8,)), "
-            "keras.layers.Dense(n, 'softmax')]), "
-            "m.compile('sgd', 'sparse_categorical_crossentropy')][0]",
-            "do not depend on the base",
-        ),
-        (
-            "lambda base, n: [setattr(base, 'trainable', False), "
-            "m := keras.Sequential([base, keras.layers.Dense(n)]), "
-            "m.compile('sgd', 'sparse_categorical_crossentropy')][1]",
-            "not probabilities",
-        ),
-        (
             "lambda base, n: [[setattr(layer, 'trainable', False) for layer in base.layers "
             "if isinstance(layer, keras.layers.Dense)], "
             "m := keras.Sequential([base, keras.layers.Dense(n, 'softmax')]), "
@@ -394,34 +370,6 @@ MISTAKES = {
             "which loss",
         ),
         ("lambda base, n: base(keras.Input((8,)))", "Return a Keras model"),
-    ],
-    "06.reuse-it": [
-        ("0.9", "should be a Keras model"),
-        ("keras.Sequential([keras.Input((784,)), keras.layers.Dense(8)])", "the 2 classes"),
-        (
-            "keras.Sequential([keras.Input((784,)), "
-            "keras.layers.Dense(2, 'softmax', kernel_initializer='zeros')])",
-            "what guessing gets",
-        ),
-        (
-            "keras.Sequential([keras.Input((784,)), keras.layers.Lambda(lambda x: "
-            "x * (np.arange(784) < 330)), classifier])",
-            "Reuse the weights",
-        ),
-    ],
-    "06.mend-the-fine-tuning": [
-        ("chapter_06.on_a_base(chapter_06.base_and_few_labels()[0])", "Not one kernel"),
-        (
-            "[b := chapter_06.base_and_few_labels()[0], [b.layers[-2].kernel.assign("
-            "1.01 * b.layers[-2].kernel)], chapter_06.on_a_base(b)][-1]",
-            "A part of the base",
-        ),
-        (
-            "[b := chapter_06.base_and_few_labels()[0], b.set_weights([-w for w in "
-            "b.get_weights()]), chapter_06.on_a_base(b)][-1]",
-            "too large",
-        ),
-        ("'compile'", "should be a Keras model"),
     ],
     "06.predict-the-drift": [
         ("(0.99**200, measured)", "still is from the new mean"),
