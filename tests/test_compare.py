@@ -66,6 +66,11 @@ def test_means_are_apart_by_more_than_the_record_allows(mean, apart):
     assert said(ledger(first), ledger(second)) == ([("01.a", "apart")] if apart else [])
 
 
+def test_wider_interval_of_two_decides():
+    first, second = bound("01.a", 1, 2), bound("01.a", 2, 3, low=1.9, high=2.1)
+    assert said(ledger(first), ledger(second)) == said(ledger(second), ledger(first)) == []
+
+
 def test_medians_are_compared_where_the_record_compares_them():
     first, second = (bound("01.a", 1, 2, last, rule="median") for last in (3, 1000))
     assert said(ledger(first), ledger(second)) == []

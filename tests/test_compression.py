@@ -1,5 +1,7 @@
 """Copies without an optimizer, files in memory, and LiteRT's answer against Keras'."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -65,6 +67,7 @@ def test_int8_copy_is_close_and_leaves_the_model_alone(model, x):
     assert copy.layers[0].kernel.dtype == "int8"
     assert model.layers[0].kernel.dtype == "float32"
     np.testing.assert_allclose(copy(x), model(x), atol=0.05)
+    assert gc.get_freeze_count() == 0
 
 
 def test_lite_program_predicts_as_keras_for_any_batch_size(model, x):

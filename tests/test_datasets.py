@@ -346,3 +346,14 @@ def test_each_seed_draws_its_own_training_images():
     assert x_valid is images.x_valid
     with pytest.raises(ValueError, match="multiple of 4"):
         images.draws(41)(1)
+
+
+def test_folder_of_debian_counts_only_if_it_is_whole(nowhere, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "DEBIAN_FOLDER", tmp_path / "debian")
+    (tmp_path / "debian").mkdir()
+    first, *others = datasets.CONTENTS_SHA256
+    (tmp_path / "debian" / first).write_text("")
+    assert datasets.archive_paths()[0].parent == nowhere
+    for name in others:
+        (tmp_path / "debian" / name).write_text("")
+    assert datasets.archive_paths()[0].parent == tmp_path / "debian"

@@ -176,3 +176,8 @@ def test_shifted_tanh_stacks_begin_as_one_function_and_hidden_outputs_differ_by_
         net.fit(x, np.arange(5), epochs=3, verbose=0, shuffle=False)
         trained.append(np.array(net(x)))
     assert np.abs(trained[0] - trained[1]).max() > 1e-4
+
+
+def test_compiled_tower_gives_its_initializer_to_every_hidden_layer():
+    first, rest, output = models.compiled_tower(4, "sgd", kernel_initializer="zeros").layers
+    assert not np.any(first.kernel) and not np.any(rest.kernel) and np.any(output.kernel)

@@ -82,3 +82,21 @@ def test_job_ends_with_its_parent():
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     assert ends(pid)
+
+
+def test_only_the_first_signal_counts():
+    stopped = python(
+        """import signal, time
+processes.stop_on_signal(then=lambda: print("stopping", flush=True))
+try:
+    print("ready", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    for number in processes.SIGNALS:
+        signal.raise_signal(number)
+    print("cleaned up", flush=True)
+"""
+    )
+    assert stopped.stdout.readline() == "ready\n"
+    stopped.send_signal(signal.SIGINT)
+    assert stopped.communicate(timeout=30)[0] == "stopping\ncleaned up\n"

@@ -24,7 +24,9 @@ def running(server):
 
 
 def test_site_is_shown_on_the_first_free_port(site):
-    with running(serve.server_for(site, None)) as address:
+    server = serve.server_for(site, None)
+    assert server.server_address[0] == "127.0.0.1"
+    with running(server) as address:
         assert urllib.request.urlopen(address).read() == b"the course"
         with running(serve.server_for(site, None)) as another:
             assert another != address

@@ -37,6 +37,10 @@ def test_inline_script_is_allowed_by_its_hash():
     assert digest not in allowed("<script>alert(2)</script>")
 
 
+def test_text_after_a_script_is_no_script():
+    assert allowed("<script>1</script>alert(1)") == allowed("<script>1</script>")
+
+
 def test_handler_is_allowed_by_its_hash():
     rule = allowed("""<button title="a > b" onclick="go(&quot;a&quot;)">x</button>""")
     assert rule[:2] == ["'self'", "'unsafe-hashes'"] and len(rule) == 3

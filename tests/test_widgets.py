@@ -232,3 +232,9 @@ def test_names_of_a_long_legend_keep_apart():
 def test_bad_argument_raises(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_name_that_ends_a_script_is_text():
+    z = np.linspace(-1, 1, 5)
+    page = widgets.function_and_slope(z, {"</script><b>": (z, z)})._repr_mimebundle_()["text/html"]
+    assert page.count("</script>") == page.count("<script")
