@@ -451,6 +451,8 @@ def test_place_copies_every_kind_of_array(dtype):
 def test_place_leaves_a_tensor_where_it_is():
     tensor = tf.constant([1.0, 2.0])
     assert place(tensor) is tensor
+    assert place(tf.constant([1.0], "float64")).dtype == "float32"
+    assert place(tf.constant([1], "uint8")).dtype == "uint8"
 
 
 @pytest.fixture

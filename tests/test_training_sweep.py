@@ -166,6 +166,17 @@ def test_what_a_model_learns_between_two_sweeps_stays(data):
         np.testing.assert_array_equal(have.numpy(), want)
 
 
+def test_what_a_model_learns_between_later_sweeps_stays_too(data):
+    template = Template()
+    (first,) = sweep(build, data, seeds=[0], keep_models=True, template=template).models
+    for seed in (1, 2):
+        fit(first, *data[:2], verbose=0)
+        learned = first.get_weights()
+        sweep(build, data, seeds=[seed], template=template)
+        for have, want in zip(first.get_weights(), learned, strict=True):
+            np.testing.assert_array_equal(have, want)
+
+
 def test_metrics_that_make_variables_late_are_swept(data, programs):
     def with_late_metric():
         model = build(0.0)

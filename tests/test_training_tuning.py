@@ -131,6 +131,15 @@ def test_the_validation_images_choose_and_not_those_trained_on(as_one):
         np.testing.assert_allclose(losses, (4 - 2 * rate - 3.8) ** 2, atol=1e-5)
 
 
+def test_weights_of_validation_images_are_no_third_argument():
+    weighted = {"epochs": 2, "validation_data": (X, Y, np.ones(64))}
+    options = {"rates": (0.001, 0.01, 0.1), "batch_size": 16}
+    found, expected = (
+        tuning.tuned_sweep(build, (X, Y), [0], **options, **budget) for budget in (weighted, BUDGET)
+    )
+    assert found.rate == expected.rate and found.trials == expected.trials
+
+
 def test_validation_loss_is_that_of_inference():
     net = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
     net.compile("sgd", "mse")
