@@ -176,3 +176,14 @@ def test_silence_lowers_each_unit_by_what_it_needs_and_the_margin(batch):
     diagnostics.silence(net, "hidden_1", batch[0], margin=0.5)
     bias = net.get_layer("hidden_1").bias.numpy()
     np.testing.assert_allclose(bias, -highest - 0.5, rtol=1e-6)
+
+
+def test_error_signal_of_one_image_is_the_gradient_of_the_biases():
+    x = np.random.default_rng(0).normal(size=(1, 784)).astype("float32")
+    model = models.dense_stack(3, activation="tanh", seed=1)
+    biases = [layer.bias.value for layer in diagnostics.hidden_layers(model)]
+    with tf.GradientTape() as tape:
+        loss = keras.losses.sparse_categorical_crossentropy(np.array([3]), model(x))
+    expected = [np.sqrt(np.mean(np.square(g))) for g in tape.gradient(loss, biases)]
+    signals = diagnostics.error_signal_norms(model, x, np.array([3]))
+    np.testing.assert_allclose(signals, expected, rtol=1e-5)

@@ -13,6 +13,7 @@ __all__ = [
     "accuracy",
     "dead_share",
     "dead_units",
+    "error_signal_norms",
     "gradient_decades",
     "gradient_norms",
     "hidden_layers",
@@ -169,6 +170,35 @@ def gradient_norms(
         probabilities = model(keras.ops.convert_to_tensor(x), training=training)
         loss = keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, probabilities))
     return np.array([float(keras.ops.norm(gradient)) for gradient in tape.gradient(loss, kernels)])
+
+
+def error_signal_norms(model: keras.Model, x: ArrayLike, y: ArrayLike) -> np.ndarray:
+    """Return the root mean square of the error signal at each hidden layer's pre-activations.
+
+    The error signal of an image is the derivative of its loss, a sparse categorical cross-entropy,
+    with respect to a pre-activation. It is what a layer hands back to the one below (chapter 02);
+    the gradient of a kernel is its product with the layer's inputs.
+
+    Args:
+        model: A Sequential or functional stack of Dense layers with an activation each and
+            probabilities as outputs.
+        x: Inputs of shape (batch, features).
+        y: Integer labels of shape (batch,).
+
+    Returns:
+        An array of shape (hidden layers,), from the first to the last.
+    """
+    h, pre_activations = keras.ops.convert_to_tensor(x), []
+    with tf.GradientTape() as tape:
+        for layer in hidden_layers(model):
+            z = keras.ops.matmul(h, layer.kernel) + layer.bias
+            tape.watch(z)
+            pre_activations.append(z)
+            h = layer.activation(z)
+        probabilities = model.layers[-1](h)
+        loss = keras.ops.sum(keras.losses.sparse_categorical_crossentropy(y, probabilities))
+    signals = tape.gradient(loss, pre_activations)
+    return np.array([float(keras.ops.sqrt(keras.ops.mean(signal**2))) for signal in signals])
 
 
 def gradient_decades(model: keras.Model, x: ArrayLike, y: ArrayLike) -> float:
