@@ -65,7 +65,7 @@ def test_error_of_a_copied_folder_names_its_first_file():
     full = os.strerror(errno.ENOSPC)
     files = [("pages/a.md", "book/a.md", full), ("pages/b.md", "book/b.md", full)]
     shown, _ = said(shutil.Error(files))
-    assert shown.startswith(f"\n✗ pages/a.md: {full} The disk is full: free some space")
+    assert shown.startswith(f"\n✗ pages/a.md: {full}. The disk is full: free some space")
     assert "b.md" not in shown
 
 
