@@ -13,6 +13,7 @@ __all__ = [
     "accuracy",
     "dead_share",
     "dead_units",
+    "gradient_change",
     "gradient_decades",
     "gradient_norms",
     "hidden_layers",
@@ -183,3 +184,56 @@ def gradient_decades(model: keras.Model, x: ArrayLike, y: ArrayLike) -> float:
     """
     norms = np.maximum(gradient_norms(model, x, y), np.finfo("float32").tiny)
     return float(np.log10(norms[0] / norms[-1]))
+
+
+def gradient_change(
+    model: keras.Model, x: ArrayLike, y: ArrayLike, rates: Sequence[float]
+) -> np.ndarray:
+    """Return how much a step along the gradient changes the gradient, for steps of several lengths.
+
+    With g(θ) the gradient of the mean sparse categorical cross-entropy in training mode,
+
+        change(η) = ‖g(θ - η g(θ)) - g(θ)‖ / ‖g(θ)‖
+
+    over all trainable weights together (Santurkar et al., 2018, https://arxiv.org/abs/1805.11604).
+    Each step starts at θ, and the model is left as it was found, moving averages included.
+
+    Args:
+        model: A built model with probabilities as outputs.
+        x: Inputs of shape (batch, features).
+        y: Integer labels of shape (batch,).
+        rates: The learning rates η of the steps.
+
+    Returns:
+        An array of shape (rates,).
+
+    Raises:
+        ValueError: The gradient at θ is zero.
+
+    Taught in chapter 05.
+    """
+    found = model.get_weights()
+    weights = model.trainable_variables
+    gradient = _gradients(model, x, y)
+    start = [weight.numpy() for weight in weights]
+    size = sum(np.sum(g**2) for g in gradient)
+    if size == 0:
+        raise ValueError(f"Model {model.name!r} has a gradient of zero: no step leads anywhere.")
+    changes = []
+    for rate in rates:
+        for weight, value, g in zip(weights, start, gradient, strict=True):
+            weight.assign(value - rate * g)
+        moved = _gradients(model, x, y)
+        difference = sum(np.sum((b - a) ** 2) for a, b in zip(gradient, moved, strict=True))
+        changes.append(np.sqrt(difference / size))
+    model.set_weights(found)
+    return np.array(changes)
+
+
+def _gradients(model: keras.Model, x: ArrayLike, y: ArrayLike) -> list[np.ndarray]:
+    """Return the gradient of the mean cross-entropy in training mode, one array a weight."""
+    with tf.GradientTape() as tape:
+        probabilities = model(keras.ops.convert_to_tensor(x), training=True)
+        loss = keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, probabilities))
+    values = [weight.value for weight in model.trainable_variables]
+    return [np.asarray(g, dtype=float) for g in tape.gradient(loss, values)]
