@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from trainlab import diagnostics, models
 
@@ -85,6 +86,46 @@ def test_gradient_decades_of_a_vanished_gradient_is_finite(batch):
     dead = models.dense_stack(3, units=6, n_inputs=4, activation="sigmoid", seed=0)
     dead.layers[2].kernel.assign(np.zeros((6, 6)))
     assert np.isfinite(diagnostics.gradient_decades(dead, *batch))
+
+
+def test_gradient_change_is_the_tapes_by_hand(net, batch):
+    x, y = batch
+    rate, found = 0.5, net.get_weights()
+
+    def gradient():
+        with tf.GradientTape() as tape:
+            losses = keras.losses.sparse_categorical_crossentropy(y, net(x, training=True))
+            loss = keras.ops.mean(losses)
+        gradients = tape.gradient(loss, [weight.value for weight in net.trainable_variables])
+        return np.concatenate([np.ravel(g) for g in gradients])
+
+    before = gradient()
+    sizes = np.cumsum([np.size(weight) for weight in found])[:-1]
+    steps = np.split(rate * before, sizes)
+    net.set_weights([w - step.reshape(w.shape) for w, step in zip(found, steps, strict=True)])
+    expected = np.linalg.norm(gradient() - before) / np.linalg.norm(before)
+    net.set_weights(found)
+    np.testing.assert_allclose(
+        diagnostics.gradient_change(net, x, y, [rate, 0]), [expected, 0], rtol=1e-4, atol=1e-6
+    )
+
+
+def test_gradient_change_leaves_the_model_as_it_was():
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6, "relu")])
+    net.add(keras.layers.BatchNormalization())
+    net.add(keras.layers.Dense(3, "softmax"))
+    x = np.random.default_rng(0).normal(3, 2, (8, 4)).astype("float32")
+    found = net.get_weights()
+    diagnostics.gradient_change(net, x, np.arange(8) % 3, [0.1, 1])
+    for before, after in zip(found, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_gradient_change_without_a_gradient_raises(batch):
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(10, "softmax")])
+    net.trainable = False
+    with pytest.raises(ValueError, match="gradient of zero"):
+        diagnostics.gradient_change(net, *batch, [0.1])
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,16 @@ RIGHT = {
         "dict(reversed(faults.items()))",
         "{name: fault.capitalize() for name, fault in faults.items()}",
     ],
+    "05.rescue-the-sigmoid-net": [
+        "keras.Sequential([net, keras.layers.Identity()]).layers[0]",
+        "rescued(functools.partial(keras.layers.BatchNormalization, momentum=0.5), 0.02)",
+        "rescued(functools.partial(keras.layers.BatchNormalization, momentum=0.8), 0.003)",
+    ],
+    "05.what-is-wrong": [
+        "dict(reversed(faults.items()))",
+        "{name: fault.capitalize() for name, fault in faults.items()}",
+        "{name: f' {fault} ' for name, fault in faults.items()}",
+    ],
     "01.build-and-choose": [
         "keras.Sequential([model, keras.layers.Lambda(lambda p: keras.ops.softmax("
         "1.1 * keras.ops.log(p + 1e-9)))])",
@@ -319,6 +329,25 @@ MISTAKES = {
         ("(prediction, 44)", "momentum 0.9"),
         ("(prediction, 69)", "half of the start was gone"),
         ("(prediction, 200)", "count the calls"),
+    ],
+    "05.rescue-the-sigmoid-net": [
+        ("rescued(None, 0.01)", "hardly a gradient passes"),
+        (
+            "rescued(functools.partial(keras.layers.BatchNormalization, momentum=0.999), 0.01)",
+            "smaller momentum",
+        ),
+        ("rescued(quick_average, 0.01, activation='relu')", "Keep the sigmoid"),
+        ("rescued(quick_average, 0.01, depth=3)", "not 10"),
+        ("rescued(quick_average, 1e-5)", "learning rate"),
+        ("'sigmoid'", "Keras model"),
+    ],
+    "05.what-is-wrong": [
+        ("{**faults, 'A': 'averages that lag'}", "Has any batch moved them"),
+        ("{**faults, 'B': 'nothing'}", "Which classes"),
+        ("{**faults, 'C': 'averages that lag'}", "follows its training loss"),
+        ("{**faults, 'D': 'frozen from the beginning'}", "compare with training=False"),
+        ("{**faults, 'D': 'bad luck'}", "choose one of"),
+        ("list(faults.values())", "dictionary"),
     ],
     "06.transplant": [
         ("lambda a, b, k: a[:k] + b[k:]", "counts arrays, not layers"),

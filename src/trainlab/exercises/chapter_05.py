@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import NamedTuple
+
+import keras
 import numpy as np
 
+from trainlab import datasets, training
 from trainlab.exercises.checking import (
     Hint,
+    Unfinished,
     array,
     call,
     diagnose,
     exercise,
     is_close,
+    outputs_of,
     prediction_and_measurement,
 )
 
-__all__ = ["fold_forward", "group_norm", "predict_the_memory"]
+__all__ = [
+    "CAUSES",
+    "Run",
+    "fold_forward",
+    "four_runs",
+    "group_norm",
+    "predict_the_memory",
+    "rescue_the_sigmoid_net",
+    "what_is_wrong",
+]
+
+CAUSES = ("averages that lag", "batches of one class", "frozen from the beginning", "nothing")
+
+
+class Run(NamedTuple):
+    """A training run of exercise 05.what-is-wrong.
+
+    Args:
+        model: The trained model.
+        loss: Its training loss after each epoch.
+        val_loss: Its loss on validation images after each epoch, in inference.
+    """
+
+    model: keras.Model
+    loss: list[float]
+    val_loss: list[float]
 
 
 @exercise("05.fold-forward")
@@ -205,4 +237,144 @@ def predict_the_memory(answer: object) -> str:
         ],
         missed + "each step leaves 0.99 of the gap. How many until a hundredth is left?",
         rtol=0.004,
+    )
+
+
+@exercise("05.rescue-the-sigmoid-net")
+def rescue_the_sigmoid_net(model: object) -> str:
+    """Check a trained net of 10 sigmoid layers by its accuracy on the test images, in inference."""
+    images = datasets.fashion_mnist("subset").standardized()
+    outputs = outputs_of(model, images.x_test)
+    _check_sigmoid_stack(model)
+    accuracy = 100 * float(np.mean(outputs.argmax(axis=1) == images.y_test))
+    told = f"Your net classifies {accuracy:.0f} % of images it has never seen rightly"
+    if accuracy >= 60:
+        return f"{told}, through ten layers of sigmoid units."
+    weights = model.get_weights()
+    by_batch = np.asarray(model(images.x_test[:1000], training=True))
+    model.set_weights(weights)  # the moving averages are the learner's
+    own = 100 * float(np.mean(by_batch.argmax(axis=1) == images.y_test[:1000]))
+    if own >= accuracy + 10:
+        raise Hint(
+            f"{told}, and {own:.0f} % where the batch decides instead of the moving averages: they "
+            "lag behind. Use a smaller momentum, or train for more steps."
+        )
+    if not _normalizations(model):
+        raise Hint(f"{told}: without a normalization hardly a gradient passes ten sigmoid layers.")
+    raise Hint(
+        f"{told}; aim for 60 %. Normalize before each sigmoid, and then look at the learning "
+        "rate and the number of epochs."
+    )
+
+
+def _normalizations(model: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in model.layers if "Normalization" in type(layer).__name__]
+
+
+def _check_sigmoid_stack(model: keras.Model) -> None:
+    """Raise a hint unless a model has 10 hidden dense layers, sigmoids between and no skips."""
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    if len(dense) != 11:
+        raise Hint(f"Your model has {max(len(dense) - 1, 0)} hidden dense layers, not 10.")
+    before_last = model.layers[: model.layers.index(dense[-1])]
+    functions = [each.activation for each in before_last if hasattr(each, "activation")]
+    functions = [each for each in functions if each is not keras.activations.linear]
+    others = {each.__name__ for each in functions if each is not keras.activations.sigmoid}
+    others |= {type(each).__name__ for each in before_last if "ReLU" in type(each).__name__}
+    if others:
+        raise Hint(f"Keep the sigmoid: your hidden layers use {', '.join(sorted(others))}.")
+    if len(functions) != 10:
+        raise Hint(f"Each of the 10 hidden layers needs one sigmoid; you have {len(functions)}.")
+    if any(isinstance(layer, keras.layers.Add) for layer in model.layers):
+        raise Hint("Do it without skip connections.")
+
+
+@cache
+def four_runs() -> dict[str, Run]:
+    """Train the four nets of exercise 05.what-is-wrong, three of them with a fault.
+
+    Returns:
+        Mapping from a letter to a `Run`, the same four at every call.
+    """
+    images = datasets.fashion_mnist("subset").standardized().drawn(1000, 0)
+    by_class = np.argsort(images.y_train, kind="stable")
+    return {
+        "A": _run(images, momentum=0.9, frozen=True),
+        "B": _run(images, momentum=0.9, order=by_class),
+        "C": _run(images, momentum=0.9),
+        "D": _run(images, momentum=0.999),
+    }
+
+
+def _run(
+    images: datasets.Images,
+    *,
+    momentum: float,
+    frozen: bool = False,
+    order: np.ndarray | None = None,
+) -> Run:
+    """Train a net of two layers on batches of 50 images, in the given order if there is one."""
+    keras.utils.set_random_seed(0)
+    net = keras.Sequential([keras.Input((784,))])
+    for _ in range(2):
+        net.add(keras.layers.Dense(50, use_bias=False))
+        net.add(keras.layers.BatchNormalization(momentum=momentum, trainable=not frozen))
+        net.add(keras.layers.Activation("relu"))
+    net.add(keras.layers.Dense(10, "softmax"))
+    net.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    rows = np.arange(len(images.x_train)) if order is None else order
+    history = training.fit(
+        net,
+        images.x_train[rows],
+        images.y_train[rows],
+        validation_data=(images.x_valid, images.y_valid),
+        batch_size=50,
+        epochs=5,
+        shuffle=order is None,
+        seed=0,
+        verbose=0,
+    ).history
+    return Run(net, history["loss"], history["val_loss"])
+
+
+# For each run what is wrong with it, and where to look.
+_FAULTS = {
+    "A": (
+        "frozen from the beginning",
+        "look at the moving averages of its first normalization. Has any batch moved them?",
+    ),
+    "B": (
+        "batches of one class",
+        "both its losses stay above that of guessing. Which classes does it name for 500 images "
+        "of all kinds, and how often?",
+    ),
+    "C": (
+        "nothing",
+        "its validation loss follows its training loss, and its moving averages are those of the "
+        "images.",
+    ),
+    "D": (
+        "averages that lag",
+        "give it a large batch with training=True and compare with training=False.",
+    ),
+}
+
+
+@exercise("05.what-is-wrong")
+def what_is_wrong(answer: object) -> str:
+    """Check a mapping from the four runs to what is wrong with each."""
+    if not isinstance(answer, dict) or set(answer) != set(_FAULTS):
+        raise Hint("The answer should be a dictionary with a cause for each of A, B, C and D.")
+    missing = [name for name in _FAULTS if answer[name] is None or answer[name] is ...]
+    if missing:
+        raise Unfinished(f"Name a cause for {', '.join(missing)}, too.")
+    for name, (fault, advice) in _FAULTS.items():
+        said = str(answer[name]).strip().lower()
+        if said not in CAUSES:
+            raise Hint(f"Run {name}: choose one of {', '.join(CAUSES)}.")
+        if said != fault:
+            raise Hint(f"Run {name}: not {said}; {advice}")
+    return (
+        "Where training and inference part, ask which statistics each of them uses, and which "
+        "images those came from."
     )
